@@ -1,0 +1,264 @@
+//! Group cycles: the members' cycles of one plan, joined.
+//!
+//! Cycles are joined by time. In the order in which they opened, each joins the oldest group cycle
+//! that its account is not yet part of, that is newer than the account's last one, and that was not
+//! over (plus the group's deadline) when it opened; else it opens a new one. So a mirror that is late
+//! to close never drags its main's next trade into the old one (law 7). A member without a cycle
+//! takes part with the orders it had working meanwhile. Observers never open a group cycle.
+
+use crate::cycle::{Book, Cycle, CycleStart};
+use crate::group::{BookFacts, GroupFacts, GroupRules, MemberRules};
+use crate::id::AccountName;
+use crate::leg::{Leg, PlanSpan, legs_of};
+use crate::order::PositionSide;
+use crate::slot::{MemberLegs, Slot, match_slots};
+use crate::time::VenueTime;
+use crate::view::Role;
+use rust_decimal::Decimal;
+
+/// One member's part in a group cycle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberCycle {
+    /// The account.
+    pub account: AccountName,
+    /// Its role.
+    pub role: Role,
+    /// What is expected of it, in times of the plan.
+    pub ratio: Decimal,
+    /// Its position and cycle; none where it has orders only, or nothing.
+    pub cycle: Option<(Book, Cycle)>,
+    /// Its legs, best first.
+    pub legs: Vec<Leg>,
+}
+
+impl MemberCycle {
+    /// Whether its position was open before its data begin.
+    #[must_use]
+    pub fn at_least(&self) -> bool {
+        self.cycle
+            .as_ref()
+            .is_some_and(|(_, cycle)| cycle.start == CycleStart::Unknown)
+    }
+}
+
+/// One trade of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupCycle {
+    /// The position's direction.
+    pub side: PositionSide,
+    /// When the first member's position opened.
+    pub opened_at: VenueTime,
+    /// When the last member was flat; none while one is open.
+    pub closed_at: Option<VenueTime>,
+    /// Every member of the group, by name.
+    pub members: Vec<MemberCycle>,
+    /// The plan's orders across the members.
+    pub slots: Vec<Slot>,
+}
+
+impl GroupCycle {
+    /// A member by name.
+    #[must_use]
+    pub fn member(&self, account: &AccountName) -> Option<&MemberCycle> {
+        self.members
+            .iter()
+            .find(|member| &member.account == account)
+    }
+
+    /// A member's leg at a slot.
+    #[must_use]
+    pub fn leg<'a>(&self, slot: &Slot, member: &'a MemberCycle) -> Option<&'a Leg> {
+        slot.legs
+            .get(&member.account)
+            .and_then(|index| member.legs.get(*index))
+    }
+
+    /// The cycles of which it is made.
+    pub fn parts(&self) -> impl Iterator<Item = (&Book, u32)> {
+        self.members
+            .iter()
+            .filter_map(|member| member.cycle.as_ref())
+            .map(|(book, cycle)| (book, cycle.ordinal))
+    }
+}
+
+struct Draft<'a> {
+    opened_at: VenueTime,
+    closed_at: Option<VenueTime>,
+    parts: Vec<(&'a MemberRules, &'a BookFacts, &'a Cycle)>,
+}
+
+/// Joins the members' cycles of one direction, the oldest group cycle first.
+#[must_use]
+pub fn join(rules: &GroupRules, facts: &GroupFacts, side: PositionSide) -> Vec<GroupCycle> {
+    let mut cycles: Vec<(&MemberRules, &BookFacts, &Cycle)> = facts
+        .books
+        .iter()
+        .filter_map(|book| Some((rules.member(&book.book.market.account)?, book)))
+        .flat_map(|(member, book)| book.cycles.iter().map(move |cycle| (member, book, cycle)))
+        .filter(|(_, book, cycle)| {
+            cycle.side == side && !facts.settled.contains(&(book.book.clone(), cycle.ordinal))
+        })
+        .collect();
+    cycles.sort_by_key(|(member, book, cycle)| {
+        let observes = member.role == Role::Observer;
+        (
+            observes,
+            cycle.opened_at,
+            member.role,
+            book.book.clone(),
+            cycle.ordinal,
+        )
+    });
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
+    for (member, book, cycle) in cycles {
+        let of_account = |draft: &Draft<'_>| {
+            draft
+                .parts
+                .iter()
+                .any(|(have, _, _)| have.account == member.account)
+        };
+        let after = drafts.iter().rposition(of_account).map_or(0, |at| at + 1);
+        let open_then = |draft: &Draft<'_>| {
+            draft
+                .closed_at
+                .is_none_or(|closed| cycle.opened_at <= closed.plus(rules.deadline))
+                && cycle
+                    .closed_at
+                    .is_none_or(|closed| closed.plus(rules.deadline) >= draft.opened_at)
+        };
+        let found = drafts.iter_mut().skip(after).find(|draft| open_then(draft));
+        match found {
+            Some(draft) => {
+                draft.parts.push((member, book, cycle));
+                if member.role != Role::Observer {
+                    draft.opened_at = draft.opened_at.min(cycle.opened_at);
+                    draft.closed_at = match (draft.closed_at, cycle.closed_at) {
+                        (Some(a), Some(b)) => Some(a.max(b)),
+                        _ => None,
+                    };
+                }
+            }
+            None if member.role == Role::Observer => {}
+            None => drafts.push(Draft {
+                opened_at: cycle.opened_at,
+                closed_at: cycle.closed_at,
+                parts: vec![(member, book, cycle)],
+            }),
+        }
+    }
+    drafts.sort_by_key(|draft| draft.opened_at);
+    drafts
+        .into_iter()
+        .map(|draft| finish(rules, facts, side, &draft))
+        .collect()
+}
+
+fn finish(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    side: PositionSide,
+    draft: &Draft<'_>,
+) -> GroupCycle {
+    let mut members: Vec<MemberCycle> = rules
+        .members
+        .iter()
+        .map(|member| {
+            let part = draft
+                .parts
+                .iter()
+                .find(|(have, _, _)| have.account == member.account);
+            MemberCycle {
+                account: member.account.clone(),
+                role: member.role,
+                ratio: member.ratio,
+                cycle: part.map(|(_, book, cycle)| (book.book.clone(), (*cycle).clone())),
+                legs: part.map_or_else(Vec::new, |(_, book, cycle)| {
+                    legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle))
+                }),
+            }
+        })
+        .collect();
+    let plan_start = members
+        .iter()
+        .filter(|member| member.role != Role::Observer)
+        .flat_map(|member| &member.legs)
+        .filter(|leg| !leg.is_unfilled_and_over())
+        .map(|leg| leg.created_at)
+        .min()
+        .unwrap_or(draft.opened_at);
+    for member in &mut members {
+        if member.cycle.is_none() {
+            member.legs = working_legs(facts, &member.account, side, draft, plan_start);
+        }
+        member
+            .legs
+            .retain(|leg| !(leg.is_unfilled_and_over() && leg.updated_at < plan_start));
+    }
+    let legs: Vec<MemberLegs<'_>> = members
+        .iter()
+        .map(|member| MemberLegs {
+            account: &member.account,
+            role: member.role,
+            legs: &member.legs,
+        })
+        .collect();
+    let slots = match_slots(&legs, side.entry_side(), rules.slot_token.as_ref());
+    GroupCycle {
+        side,
+        opened_at: draft.opened_at,
+        closed_at: draft.closed_at,
+        members,
+        slots,
+    }
+}
+
+fn span_of(book: &BookFacts, cycle: &Cycle) -> PlanSpan {
+    PlanSpan {
+        after: book
+            .cycles
+            .iter()
+            .filter(|before| before.ordinal < cycle.ordinal)
+            .filter_map(|before| before.closed_at)
+            .max(),
+        until: cycle.closed_at,
+    }
+}
+
+/// The orders that a member without a cycle had working during a group cycle.
+fn working_legs(
+    facts: &GroupFacts,
+    account: &AccountName,
+    side: PositionSide,
+    draft: &Draft<'_>,
+    plan_start: VenueTime,
+) -> Vec<Leg> {
+    facts
+        .books
+        .iter()
+        .filter(|book| &book.book.market.account == account)
+        .map(|book| {
+            let span = PlanSpan {
+                after: book
+                    .cycles
+                    .iter()
+                    .filter_map(|cycle| cycle.closed_at)
+                    .filter(|closed| *closed <= draft.opened_at)
+                    .max(),
+                until: None,
+            };
+            legs_of(book, None, side.entry_side(), span)
+        })
+        .map(|legs| {
+            legs.into_iter()
+                .filter(|leg| {
+                    draft
+                        .closed_at
+                        .is_none_or(|closed| leg.created_at <= closed)
+                })
+                .filter(|leg| leg.updated_at >= plan_start || !leg.is_unfilled_and_over())
+                .collect::<Vec<_>>()
+        })
+        .find(|legs| !legs.is_empty())
+        .unwrap_or_default()
+}

@@ -1,0 +1,422 @@
+//! One account's entry order in a plan: a chain of orders, each taking the place of the one before.
+//!
+//! A leg is made of plain limit orders that may enlarge the position and of the executions that
+//! entered by them; market orders, stops and exits are never legs. An order that fills in a cycle is
+//! a leg of that cycle. One that never filled belongs to the plan in which it was placed: after the
+//! cycle before was flat. Executions whose order is not known yet are legs as well, if the row
+//! itself says "limit": a fill is never left out because its order is unknown.
+
+use crate::amount::{Money, Price, Quantity};
+use crate::cycle::Cycle;
+use crate::execution::{ExecutionClass, Side};
+use crate::group::{BookFacts, FillFact, OrderFact};
+use crate::id::{ClientOrderId, OrderId};
+use crate::order::{OrderStatus, StopKind};
+use crate::time::{HostTime, VenueTime};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a leg stands, by the account's own facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegState {
+    /// Expected, but no order has been seen yet.
+    Planned,
+    /// Working, nothing filled.
+    Open,
+    /// Working, partly filled.
+    Partial,
+    /// Entirely filled.
+    Filled,
+    /// Partly filled, and no longer working.
+    PartialFinal,
+    /// Taken back without a fill.
+    Cancelled,
+    /// Never accepted.
+    Rejected,
+    /// The account has no such order.
+    Missing,
+    /// Not known.
+    Unknown,
+}
+
+impl LegState {
+    /// The name in the database and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Open => "open",
+            Self::Partial => "partial",
+            Self::Filled => "filled",
+            Self::PartialFinal => "partial-final",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One step of a leg's filling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegFill {
+    /// When.
+    pub at: VenueTime,
+    /// How much of it entered the position in this cycle.
+    pub quantity: Quantity,
+    /// At which price.
+    pub price: Price,
+    /// When we first saw it.
+    pub seen_at: HostTime,
+}
+
+/// A leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// The first order of the chain: the leg's name for ever.
+    pub root: OrderId,
+    /// The trader's own ids along the chain.
+    pub client_order_ids: Vec<ClientOrderId>,
+    /// Its side.
+    pub side: Side,
+    /// Its limit price (of the newest order of the chain), or what it filled at.
+    pub price: Option<Price>,
+    /// What it wants in this cycle; what it filled, where its order is not known.
+    pub quantity: Quantity,
+    /// Its fills in this cycle, the oldest first.
+    pub fills: Vec<LegFill>,
+    /// When it was entirely filled.
+    pub completed_at: Option<VenueTime>,
+    /// Where its newest order stands; none while the order is not known.
+    pub status: Option<OrderStatus>,
+    /// The venue no longer keeps its order, and it was not seen to end.
+    pub gone: bool,
+    /// When the plan placed it.
+    pub created_at: VenueTime,
+    /// When its newest order last changed.
+    pub updated_at: VenueTime,
+    /// When its order was last looked at.
+    pub checked_at: Option<VenueTime>,
+}
+
+impl Leg {
+    /// Filled up to and including a moment.
+    #[must_use]
+    pub fn filled_by(&self, at: VenueTime) -> Quantity {
+        self.fills
+            .iter()
+            .filter(|fill| fill.at <= at)
+            .map(|fill| fill.quantity)
+            .sum()
+    }
+
+    /// Filled so far.
+    #[must_use]
+    pub fn filled(&self) -> Quantity {
+        self.fills.iter().map(|fill| fill.quantity).sum()
+    }
+
+    /// Average price of its fills.
+    #[must_use]
+    pub fn average_price(&self) -> Option<Price> {
+        let mut value = Money::ZERO;
+        for fill in &self.fills {
+            value += fill.price.times(fill.quantity)?;
+        }
+        value.per(self.filled())
+    }
+
+    /// Where it stood at a moment, as far as its order's last change tells.
+    #[must_use]
+    pub fn state_by(&self, at: VenueTime) -> LegState {
+        if self.completed_at.is_some_and(|completed| completed <= at) {
+            return LegState::Filled;
+        }
+        let touched = self.filled_by(at).is_positive();
+        if self.gone {
+            return LegState::Unknown;
+        }
+        let ended = self.updated_at <= at;
+        match (&self.status, ended, touched) {
+            (Some(OrderStatus::Cancelled | OrderStatus::Replaced), true, false) => {
+                LegState::Cancelled
+            }
+            (Some(OrderStatus::Rejected), true, false) => LegState::Rejected,
+            (
+                Some(OrderStatus::Cancelled | OrderStatus::Replaced | OrderStatus::Rejected),
+                true,
+                true,
+            ) => LegState::PartialFinal,
+            (Some(OrderStatus::Unknown(_)) | None, _, false) => LegState::Unknown,
+            (_, _, true) => LegState::Partial,
+            (_, _, false) => LegState::Open,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> LegState {
+        self.state_by(VenueTime::from_us(i64::MAX))
+    }
+
+    /// Whether it was never filled and is over.
+    #[must_use]
+    pub fn is_unfilled_and_over(&self) -> bool {
+        self.fills.is_empty() && self.status.as_ref().is_some_and(|status| !status.is_open())
+    }
+}
+
+/// The orders of a book as chains: each order's root, following `replaces` as far as it is known.
+fn roots(orders: &[OrderFact]) -> BTreeMap<OrderId, OrderId> {
+    let replaces: BTreeMap<&OrderId, &OrderId> = orders
+        .iter()
+        .filter_map(|fact| Some((&fact.order.order_id, fact.order.replaces.as_ref()?)))
+        .collect();
+    let root_of = |id: &OrderId| {
+        let mut seen = BTreeSet::from([id]);
+        let mut root = id;
+        while let Some(before) = replaces.get(root) {
+            if !seen.insert(before) {
+                break;
+            }
+            root = before;
+        }
+        root.clone()
+    };
+    orders
+        .iter()
+        .map(|fact| (fact.order.order_id.clone(), root_of(&fact.order.order_id)))
+        .collect()
+}
+
+/// The span of a plan: from the moment the cycle before was flat to the moment this one was.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanSpan {
+    /// When the cycle before was flat; none for the first.
+    pub after: Option<VenueTime>,
+    /// When this one was flat; none while it is open or planned.
+    pub until: Option<VenueTime>,
+}
+
+impl PlanSpan {
+    fn holds(self, created_at: VenueTime) -> bool {
+        self.after.is_none_or(|after| created_at > after)
+            && self.until.is_none_or(|until| created_at <= until)
+    }
+}
+
+/// The legs of one cycle of a book, or of the plan that has not filled yet (`cycle` is none): by price, best first.
+#[must_use]
+pub fn legs_of(
+    facts: &BookFacts,
+    cycle: Option<&Cycle>,
+    entry_side: Side,
+    span: PlanSpan,
+) -> Vec<Leg> {
+    let roots = roots(&facts.orders);
+    let mut chains: BTreeMap<OrderId, Chain<'_>> = BTreeMap::new();
+    for fact in &facts.orders {
+        if fact.order.side != entry_side || !fact.order.can_be_entry() {
+            continue;
+        }
+        if let Some(root) = roots.get(&fact.order.order_id) {
+            chains.entry(root.clone()).or_default().orders.push(fact);
+        }
+    }
+    for fill in &facts.fills {
+        let Some(order_id) = fill.order_id.as_ref() else {
+            continue;
+        };
+        let root = roots.get(order_id).unwrap_or(order_id);
+        let order_is_known = roots.contains_key(order_id);
+        if let Some(chain) = chains.get_mut(root) {
+            chain.fills.push(fill);
+        } else if !order_is_known && is_entry_by_its_row(fill, entry_side) {
+            chains.entry(root.clone()).or_default().fills.push(fill);
+        }
+    }
+    let last_cycle = facts.cycles.iter().map(|cycle| cycle.ordinal).max();
+    let is_current = match cycle {
+        Some(cycle) => Some(cycle.ordinal) == last_cycle && cycle.is_open(),
+        None => true,
+    };
+    let mut legs: Vec<Leg> = chains
+        .into_iter()
+        .filter_map(|(root, chain)| chain.into_leg(root, cycle, entry_side, span, is_current))
+        .collect();
+    drop_abandoned(&mut legs);
+    sort_best_first(&mut legs, entry_side);
+    legs
+}
+
+fn is_entry_by_its_row(fill: &FillFact, entry_side: Side) -> bool {
+    fill.class == ExecutionClass::OrderFill
+        && fill.side == entry_side
+        && fill.allocation.entry.is_some()
+        && fill.is_limit != Some(false)
+        && fill.stop == StopKind::None
+}
+
+/// Orders of a plan that was given up before this one was placed are no part of it.
+fn drop_abandoned(legs: &mut Vec<Leg>) {
+    let plan_start = legs
+        .iter()
+        .filter(|leg| !leg.is_unfilled_and_over())
+        .map(|leg| leg.created_at)
+        .min();
+    if let Some(plan_start) = plan_start {
+        legs.retain(|leg| !(leg.is_unfilled_and_over() && leg.updated_at < plan_start));
+    }
+}
+
+/// The order in which a falling (for buys) or rising (for sells) price reaches them.
+pub fn sort_best_first(legs: &mut [Leg], entry_side: Side) {
+    legs.sort_by(|a, b| {
+        let by_price = match entry_side {
+            Side::Buy => b.price.cmp(&a.price),
+            Side::Sell => a.price.cmp(&b.price),
+        };
+        by_price
+            .then_with(|| a.created_at.cmp(&b.created_at))
+            .then_with(|| a.root.cmp(&b.root))
+    });
+}
+
+#[derive(Default)]
+struct Chain<'a> {
+    orders: Vec<&'a OrderFact>,
+    fills: Vec<&'a FillFact>,
+}
+
+impl Chain<'_> {
+    fn into_leg(
+        mut self,
+        root: OrderId,
+        cycle: Option<&Cycle>,
+        side: Side,
+        span: PlanSpan,
+        is_current: bool,
+    ) -> Option<Leg> {
+        self.orders
+            .sort_by_key(|fact| (fact.order.created_at, fact.order.order_id.clone()));
+        self.fills.sort_by(|a, b| a.sequence.cmp(&b.sequence));
+        let in_cycle = |fill: &FillFact| {
+            let entry = fill.allocation.entry?;
+            (Some(entry.ordinal) == cycle.map(|cycle| cycle.ordinal)).then_some(entry.quantity)
+        };
+        let fills: Vec<LegFill> = self
+            .fills
+            .iter()
+            .filter_map(|fill| {
+                Some(LegFill {
+                    at: fill.executed_at,
+                    quantity: in_cycle(fill)?,
+                    price: fill.price,
+                    seen_at: fill.seen_at,
+                })
+            })
+            .collect();
+        let newest = self.orders.last();
+        let created_at = self
+            .orders
+            .first()
+            .map(|fact| fact.order.created_at)
+            .or_else(|| fills.first().map(|fill| fill.at))?;
+        let filled_anywhere = self
+            .fills
+            .iter()
+            .any(|fill| fill.allocation.entry.is_some());
+        let is_open = newest.is_some_and(|fact| fact.order.status.is_open() && !fact.gone);
+        let belongs = if filled_anywhere {
+            !fills.is_empty() || (is_open && is_current && cycle.is_some())
+        } else if is_open {
+            is_current
+        } else {
+            span.holds(created_at)
+        };
+        if !belongs {
+            return None;
+        }
+        let before: Quantity = self
+            .fills
+            .iter()
+            .filter(|fill| in_cycle(fill).is_none())
+            .filter_map(|fill| fill.allocation.entry)
+            .map(|entry| entry.quantity)
+            .sum();
+        let wanted = self.wanted();
+        let filled: Quantity = fills.iter().map(|fill| fill.quantity).sum();
+        let quantity = wanted.map_or(filled, |wanted| (wanted - before).max(filled));
+        let completed_at = self.completed_at(wanted);
+        Some(Leg {
+            root,
+            client_order_ids: self.client_order_ids(),
+            side,
+            price: newest
+                .and_then(|fact| fact.order.price)
+                .or_else(|| fills.first().map(|fill| fill.price)),
+            quantity,
+            completed_at: completed_at.filter(|_| !fills.is_empty()),
+            status: newest.map(|fact| fact.order.status.clone()),
+            gone: newest.is_some_and(|fact| fact.gone),
+            created_at,
+            updated_at: newest.map_or(created_at, |fact| fact.order.updated_at),
+            checked_at: newest.and_then(|fact| fact.checked_at),
+            fills,
+        })
+    }
+
+    fn client_order_ids(&self) -> Vec<ClientOrderId> {
+        let of_orders = self
+            .orders
+            .iter()
+            .filter_map(|fact| fact.order.client_order_id.clone());
+        let of_fills = self
+            .fills
+            .iter()
+            .filter_map(|fill| fill.client_order_id.clone());
+        let mut ids: Vec<ClientOrderId> = Vec::new();
+        for id in of_orders.chain(of_fills) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// What the chain wants in all: what the orders before the newest filled, and the newest's quantity.
+    fn wanted(&self) -> Option<Quantity> {
+        let newest = self.orders.last()?;
+        let before: Quantity = self
+            .fills
+            .iter()
+            .filter(|fill| fill.order_id.as_ref() != Some(&newest.order.order_id))
+            .map(|fill| fill.quantity)
+            .sum();
+        Some(before + newest.order.quantity?)
+    }
+
+    /// The fill that completed the chain: the one at which the sum reached what is wanted, or after
+    /// which the venue says that nothing is left of the newest order.
+    fn completed_at(&self, wanted: Option<Quantity>) -> Option<VenueTime> {
+        let newest = self.orders.last().map(|fact| &fact.order.order_id);
+        let mut filled = Quantity::ZERO;
+        for fill in &self.fills {
+            filled += fill.quantity;
+            let reached = wanted.is_some_and(|wanted| wanted.is_positive() && filled >= wanted);
+            let nothing_left = fill.leaves_quantity.is_some_and(Quantity::is_zero)
+                && (newest.is_none() || newest == fill.order_id.as_ref())
+                && wanted.is_none_or(|wanted| filled >= wanted);
+            if reached || nothing_left {
+                return Some(fill.executed_at);
+            }
+        }
+        let all_but_said = self.orders.last().is_some_and(|fact| {
+            fact.order.status == OrderStatus::Filled && fact.order.quantity.is_none()
+        });
+        all_but_said
+            .then(|| self.fills.last().map(|fill| fill.executed_at))
+            .flatten()
+    }
+}

@@ -1,0 +1,410 @@
+//! Moments: the instants of venue time at which a group's counts changed, and what is decided there.
+//!
+//! Every instant at which a leg came to count is one moment, and gets one decision over all members,
+//! made from what was filled up to that instant. So the alerts of all accounts at one instant are cut
+//! from one decision, and the order in which fills arrived changes nothing. A moment is decided when
+//! every member's coverage has passed it by the group's settle, or at its deadline; what is learned
+//! later about it makes a new revision of the same moment. A strategy is asked for what to show; what
+//! is detected and what is true are computed here and cannot be changed by it.
+
+use crate::group::{GroupFacts, GroupRules, Knowledge};
+use crate::id::AccountName;
+use crate::join::{GroupCycle, MemberCycle};
+use crate::leg::{Leg, LegState};
+use crate::slot::Slot;
+use crate::time::{HostTime, VenueTime};
+use crate::truth::{Evidence, Truth, truth_of};
+use crate::view::{CountsWhen, Role, Shown, View, ViewLeg, ViewMember, ViewSlot, hex};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// An instant at which a group's counts changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The instant.
+    pub at: VenueTime,
+    /// When the last of its fills was first seen here: its deadline runs from then.
+    pub seen_at: HostTime,
+    /// Who came to count, and at which slot.
+    pub counted: Vec<(AccountName, u32)>,
+}
+
+/// Whether a moment can be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Every member's facts reach past it.
+    Proven,
+    /// Its deadline has passed; these members' facts do not reach past it.
+    Deadline {
+        /// Whose facts are missing.
+        missing: Vec<AccountName>,
+    },
+    /// Not yet.
+    Waiting {
+        /// When its deadline passes.
+        until: HostTime,
+        /// Whose facts are missing.
+        missing: Vec<AccountName>,
+    },
+}
+
+/// When a leg came to count.
+#[must_use]
+pub fn counted_at(leg: &Leg, counts_when: CountsWhen) -> Option<VenueTime> {
+    match counts_when {
+        CountsWhen::Filled => leg.completed_at,
+        CountsWhen::Touched => leg.fills.first().map(|fill| fill.at),
+    }
+}
+
+/// The moments of a group cycle, the oldest first.
+#[must_use]
+pub fn moments(rules: &GroupRules, cycle: &GroupCycle) -> Vec<Moment> {
+    let mut moments: BTreeMap<VenueTime, Moment> = BTreeMap::new();
+    for slot in &cycle.slots {
+        for member in &cycle.members {
+            let Some(leg) = cycle.leg(slot, member) else {
+                continue;
+            };
+            let Some(at) = counted_at(leg, rules.counts_when) else {
+                continue;
+            };
+            let seen_at = leg
+                .fills
+                .iter()
+                .filter(|fill| fill.at <= at)
+                .map(|fill| fill.seen_at)
+                .max()
+                .unwrap_or(HostTime::EPOCH);
+            let moment = moments.entry(at).or_insert_with(|| Moment {
+                at,
+                seen_at,
+                counted: Vec::new(),
+            });
+            moment.seen_at = moment.seen_at.max(seen_at);
+            moment.counted.push((member.account.clone(), slot.ordinal));
+        }
+    }
+    moments.into_values().collect()
+}
+
+/// Whether a moment can be decided now. Observers are not waited for.
+#[must_use]
+pub fn readiness(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    moment: &Moment,
+    now: HostTime,
+) -> Readiness {
+    let none = Knowledge::default();
+    let missing: Vec<AccountName> = cycle
+        .members
+        .iter()
+        .filter(|member| member.role != Role::Observer)
+        .filter(|member| {
+            let knowledge = facts.knowledge.get(&member.account).unwrap_or(&none);
+            let settle = if only_itself(cycle, member) {
+                std::time::Duration::ZERO
+            } else {
+                rules.settle
+            };
+            !knowledge.covers(moment.at, settle)
+        })
+        .map(|member| member.account.clone())
+        .collect();
+    if missing.is_empty() {
+        return Readiness::Proven;
+    }
+    let until = moment.seen_at.plus(rules.deadline);
+    if now >= until {
+        Readiness::Deadline { missing }
+    } else {
+        Readiness::Waiting { until, missing }
+    }
+}
+
+/// With nobody to agree with there is nothing to settle.
+fn only_itself(cycle: &GroupCycle, member: &MemberCycle) -> bool {
+    cycle
+        .members
+        .iter()
+        .all(|other| other.account == member.account || other.role == Role::Observer)
+}
+
+/// The slots of a plan as of a moment: those of which some order had been placed.
+fn slots_by<'a>(cycle: &'a GroupCycle, at: VenueTime) -> impl Iterator<Item = &'a Slot> {
+    cycle.slots.iter().filter(move |slot| {
+        cycle
+            .members
+            .iter()
+            .filter_map(|member| cycle.leg(slot, member))
+            .any(|leg| leg.created_at <= at || leg.fills.iter().any(|fill| fill.at <= at))
+    })
+}
+
+/// When a slot was first filled by somebody whose facts move counts.
+#[must_use]
+pub fn first_counted(
+    rules: &GroupRules,
+    cycle: &GroupCycle,
+    slot: &Slot,
+) -> Option<(VenueTime, HostTime)> {
+    cycle
+        .members
+        .iter()
+        .filter(|member| member.role != Role::Observer)
+        .filter_map(|member| {
+            let leg = cycle.leg(slot, member)?;
+            let at = counted_at(leg, rules.counts_when)?;
+            let seen = leg
+                .fills
+                .iter()
+                .filter(|fill| fill.at <= at)
+                .map(|fill| fill.seen_at)
+                .max()?;
+            Some((at, seen))
+        })
+        .min()
+}
+
+/// What is true of a member at a slot, by all that is known now.
+#[must_use]
+pub fn truth_now(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    slot: &Slot,
+    member: &MemberCycle,
+    now: HostTime,
+) -> Truth {
+    let Some((at, seen_at)) = first_counted(rules, cycle, slot) else {
+        return Truth::Unfilled;
+    };
+    let none = Knowledge::default();
+    let knowledge = facts.knowledge.get(&member.account).unwrap_or(&none);
+    let leg = cycle.leg(slot, member);
+    let truth = truth_of(Evidence {
+        leg: leg.map(Leg::state),
+        counted: leg.is_some_and(|leg| counted_at(leg, rules.counts_when).is_some()),
+        at_least: member.at_least(),
+        covered: knowledge.covers(at, rules.settle),
+        orders_read: knowledge.orders_after(at, rules.settle),
+        past_deadline: now >= seen_at.plus(rules.deadline),
+        comparable: slot.confidence >= rules.confidence_min,
+    });
+    if truth == Truth::Aligned && member.role == Role::Mirror {
+        let main_is_without = cycle
+            .members
+            .iter()
+            .filter(|other| other.role == Role::Main)
+            .any(|main| truth_now(rules, facts, cycle, slot, main, now).is_diverged());
+        if main_is_without {
+            return Truth::Extra;
+        }
+    }
+    truth
+}
+
+/// The view of a group cycle as of a moment, by all that is known now.
+#[must_use]
+pub fn view_at(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    symbol: &crate::id::Symbol,
+    number: u64,
+    at: VenueTime,
+    shown_before: &BTreeMap<AccountName, u32>,
+    now: HostTime,
+) -> View {
+    let slots: Vec<&Slot> = slots_by(cycle, at).collect();
+    let mut members: Vec<ViewMember> = cycle
+        .members
+        .iter()
+        .map(|member| {
+            let knowledge = facts.knowledge.get(&member.account);
+            let legs: Vec<ViewLeg> = slots
+                .iter()
+                .filter_map(|slot| view_leg(rules, facts, cycle, slot, member, at, now))
+                .collect();
+            let counted = legs.iter().filter(|leg| leg.counted).count();
+            ViewMember {
+                account: member.account.clone(),
+                role: member.role,
+                detected: u32::try_from(counted).unwrap_or(u32::MAX),
+                known: knowledge.is_some_and(|knowledge| {
+                    knowledge.covers(at, rules.settle)
+                        || (only_itself(cycle, member)
+                            && knowledge.covers(at, std::time::Duration::ZERO))
+                }),
+                at_least: member.at_least(),
+                coverage_to: knowledge.and_then(Knowledge::coverage_to),
+                shown_before: shown_before.get(&member.account).copied(),
+                legs,
+            }
+        })
+        .collect();
+    members.sort_by(|a, b| a.account.cmp(&b.account));
+    View {
+        group: rules.name.clone(),
+        symbol: symbol.clone(),
+        side: cycle.side,
+        cycle: number,
+        as_of: at,
+        counts_when: rules.counts_when,
+        slots: slots
+            .iter()
+            .map(|slot| ViewSlot {
+                ordinal: slot.ordinal,
+                reference_price: slot.reference_price,
+                matched_by: slot.matched_by,
+                confidence: slot.confidence,
+            })
+            .collect(),
+        members,
+    }
+}
+
+fn view_leg(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    slot: &Slot,
+    member: &MemberCycle,
+    at: VenueTime,
+    now: HostTime,
+) -> Option<ViewLeg> {
+    let truth = if first_counted(rules, cycle, slot).is_some_and(|(first, _)| first <= at) {
+        truth_now(rules, facts, cycle, slot, member, now)
+    } else {
+        Truth::Unfilled
+    };
+    let Some(leg) = cycle.leg(slot, member) else {
+        return (truth != Truth::Unfilled).then_some(ViewLeg {
+            slot: slot.ordinal,
+            state: LegState::Missing,
+            filled_quantity: crate::amount::Quantity::ZERO,
+            quantity: crate::amount::Quantity::ZERO,
+            counted: false,
+            truth,
+        });
+    };
+    Some(ViewLeg {
+        slot: slot.ordinal,
+        state: leg.state_by(at),
+        filled_quantity: leg.filled_by(at),
+        quantity: leg.quantity,
+        counted: counted_at(leg, rules.counts_when).is_some_and(|counted| counted <= at),
+        truth,
+    })
+}
+
+/// The facts on which a moment's decision rests: when they change, it is decided again. How far
+/// coverage has moved on since, and orders placed later, are not among them.
+#[must_use]
+pub fn fingerprint(view: &View) -> String {
+    #[derive(Serialize)]
+    struct Facts<'a> {
+        account: &'a AccountName,
+        detected: u32,
+        slots: Vec<u32>,
+        known: bool,
+        at_least: bool,
+    }
+    let facts: Vec<Facts<'_>> = view
+        .members
+        .iter()
+        .map(|member| Facts {
+            account: &member.account,
+            detected: member.detected,
+            slots: member
+                .legs
+                .iter()
+                .filter(|leg| leg.counted)
+                .map(|leg| leg.slot)
+                .collect(),
+            known: member.known,
+            at_least: member.at_least,
+        })
+        .collect();
+    hex(&Sha256::digest(
+        serde_json::to_vec(&facts).unwrap_or_default(),
+    ))
+}
+
+/// What is shown for one account at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The account.
+    pub account: AccountName,
+    /// Its own count.
+    pub detected: u32,
+    /// What is shown.
+    pub shown: u32,
+    /// False where the strategy failed.
+    pub synchronised: bool,
+    /// Why `shown` is what it is.
+    pub note: Option<String>,
+}
+
+/// What a strategy said, or why it said nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// No strategy is set: own counts.
+    None,
+    /// Its answer, checked.
+    Shown(Vec<Shown>),
+    /// It failed; the text says how.
+    Failed(String),
+}
+
+/// Makes verdicts of an answer. Law 5 is kept here: within a cycle a shown count does not fall below
+/// what was shown at an earlier moment, unless the strategy itself was changed in between; then the
+/// note says so. Law 8 as well: without an answer each account's own count is shown.
+#[must_use]
+pub fn verdicts(view: &View, answer: &Answer, strategy_changed: bool) -> Vec<Verdict> {
+    view.members
+        .iter()
+        .map(|member| {
+            let answered = match answer {
+                Answer::Shown(rows) => rows.iter().find(|row| row.account == member.account),
+                Answer::None | Answer::Failed(_) => None,
+            };
+            let (mut shown, mut note) = match answered {
+                Some(row) if member.role != Role::Observer => (row.count, row.note.clone()),
+                _ => (member.detected, None),
+            };
+            if let Answer::Failed(why) = answer {
+                note = Some(format!("not synchronised: {why}"));
+            }
+            if let Some(before) = member.shown_before.filter(|before| *before > shown) {
+                if strategy_changed {
+                    note = Some(format!("was {before} before the strategy changed"));
+                } else if !matches!(answer, Answer::Failed(_)) {
+                    shown = before.min(u32::try_from(view.slots.len()).unwrap_or(u32::MAX));
+                }
+            }
+            Verdict {
+                account: member.account.clone(),
+                detected: member.detected,
+                shown,
+                synchronised: !matches!(answer, Answer::Failed(_)),
+                note,
+            }
+        })
+        .collect()
+}
+
+/// The worst truth of a view's members, observers left out.
+#[must_use]
+pub fn worst_truth(view: &View) -> Truth {
+    view.members
+        .iter()
+        .filter(|member| member.role != Role::Observer)
+        .flat_map(|member| &member.legs)
+        .map(|leg| leg.truth)
+        .filter(|truth| *truth != Truth::Unfilled)
+        .fold(Truth::Unfilled, Truth::worse)
+}
