@@ -148,6 +148,8 @@ impl Leg {
                 true,
                 true,
             ) => LegState::PartialFinal,
+            // The venue says "filled" before it shows the fills: they are what counts, and they are not here yet.
+            (Some(OrderStatus::Filled), true, _) => LegState::Unknown,
             (Some(OrderStatus::Unknown(_)) | None, _, false) => LegState::Unknown,
             (_, _, true) => LegState::Partial,
             (_, _, false) => LegState::Open,

@@ -1,0 +1,36 @@
+//! The configuration of fillsync: the only room of TOML.
+//!
+//! [`load`] reads a file, reports everything that is wrong with it at once (file, line, column, the
+//! piece of text, the key and the nearest right one), and gives either a configuration in which every
+//! reference leads somewhere, or nothing. [`difference`] says what a reload changes. Secrets are
+//! never in a file, only where they come from ([`SecretSource`]), and no problem shows one. Watching
+//! the file and carrying out a change are not done here.
+
+mod check;
+mod diff;
+mod field;
+mod judge;
+mod notes;
+mod problem;
+mod read;
+mod schema;
+mod secret;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{CONFIG_BYTES_MAX, EXAMPLE, Loaded, MINIMAL, load, parse, parse_bytes};
+pub use diff::{Change, RESTART_KEYS, Step, apply, difference, running};
+pub use field::LIST_ITEMS_MAX;
+pub use problem::{PROBLEMS_MAX, Place, Problem, Severity, report};
+pub use read::Key;
+pub use schema::{
+    Account, ByteSize, Channel, ChannelKind, Config, Daemon, Group, Member, Plugin, PluginLimits,
+    Strategy, Telegram, Webhook, venue_base_url,
+};
+pub use secret::{Resolved, SECRET_BYTES_MAX, SecretError, SecretSource};
+pub use value::{
+    HttpUrl, LogFormat, LogLevel, SPAN_MAX, Sha256Pin, SlotToken, ValueError, parse_size,
+    parse_span, print_size, print_span,
+};

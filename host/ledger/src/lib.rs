@@ -1,0 +1,62 @@
+//! The ledger: everything that fillsync knows, in one SQLite file.
+//!
+//! Promises: an execution is stored once per account, category, symbol and execution id (law 2);
+//! the same rows in any order, split into any pages, repeated any number of times, make the same
+//! ledger (law 1); coverage commits with its rows, or not at all (law 9); an alert is recorded once
+//! with the messages it causes (law 11). Every commit is on the disk before it is answered (WAL,
+//! `synchronous=FULL`).
+//!
+//! This is the only room of rusqlite. It decides nothing: cycles come from the core's fold, counts
+//! and alerts from the synchroniser. It has no clock; every time comes with the request.
+
+pub mod decisions;
+pub mod error;
+pub mod facts;
+pub mod reader;
+pub mod rows;
+
+mod codec;
+mod fold;
+mod ledger;
+mod lock;
+mod open;
+mod pool;
+mod read;
+mod write;
+mod writer;
+
+pub use decisions::{
+    AlertRow, Committed, CountRow, DecisionOutcome, DecisionRow, Decisions, DivergenceRow,
+    EventRow, GroupCycleRow, PluginEventRow,
+};
+pub use error::LedgerError;
+pub use facts::{Gap, NewExecution, PageRecord, Proven, Recorded};
+pub use ledger::Ledger;
+pub use reader::Reader;
+pub use rows::{
+    AccountTally, AlertFilter, BookFacts, BookFill, ClosedCycle, CycleFilter, Delivery, FillFilter,
+    KnownGap, KnownOrder, LatestDecision, LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck,
+    StoredAlert, StoredCount, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle,
+    StoredPluginEvent,
+};
+
+/// The most orders that [`Recorded::orders_wanted`] names.
+pub const ORDERS_WANTED_MAX: usize = 200;
+
+/// The most fills that one read gives.
+pub const FILLS_READ_MAX: u32 = 10_000;
+
+/// Events that are kept.
+pub const EVENTS_MAX: i64 = 10_000;
+
+/// Plugin events that are kept.
+pub const PLUGIN_EVENTS_MAX: i64 = 1_000;
+
+/// Messages that one look at the outbox gives.
+pub const OUTBOX_READ_MAX: i64 = 32;
+
+/// Findings that a self-check reports before it stops.
+pub const FINDINGS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The questions of [`crate::Reader`], one file for each kind.
+
+pub(crate) mod books;
+pub(crate) mod check;
+pub(crate) mod facts;
+pub(crate) mod fills;
+pub(crate) mod groups;
+pub(crate) mod outbox;
+pub(crate) mod status;

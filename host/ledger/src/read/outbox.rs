@@ -1,0 +1,129 @@
+//! Reads alerts and the messages that wait.
+
+use crate::codec::{all, count, get, host_time, id, json, one};
+use crate::error::LedgerError;
+use crate::rows::{AlertFilter, Delivery, OutboxRow, PendingChannel, StoredAlert};
+use fillsync_core::id::{AccountName, ChannelName, GroupName, Symbol};
+use fillsync_core::time::HostTime;
+use rusqlite::{Connection, params};
+
+type Read<T> = Result<T, LedgerError>;
+
+pub(crate) fn due(
+    connection: &Connection,
+    channel: &ChannelName,
+    now: HostTime,
+) -> Read<Vec<OutboxRow>> {
+    let mut rows = all(
+        connection,
+        "SELECT outbox.*, alert.json AS json,
+             (SELECT sent.message_id FROM outbox AS sent
+              WHERE sent.identity = outbox.identity AND sent.channel = outbox.channel AND sent.state = 'sent'
+                  AND sent.message_id IS NOT NULL
+              ORDER BY sent.revision DESC LIMIT 1) AS sent_message
+         FROM outbox JOIN alert ON alert.id = outbox.alert
+         WHERE channel = ?1 AND outbox.state = 'pending' ORDER BY outbox.id LIMIT ?2",
+        params![channel.as_str(), crate::OUTBOX_READ_MAX],
+        |row| {
+            Ok(OutboxRow {
+                id: get(row, "id")?,
+                channel: channel.clone(),
+                alert: json(row, "json")?,
+                attempts: count(row, "attempts")?,
+                next_at: host_time(row, "next_at")?,
+                created_at: host_time(row, "created_at")?,
+                message_id: get(row, "sent_message")?,
+            })
+        },
+    )?;
+    // Nothing overtakes: what stands behind a message that must wait, waits as well.
+    let due = rows.iter().take_while(|row| row.next_at <= now).count();
+    rows.truncate(due);
+    Ok(rows)
+}
+
+pub(crate) fn channels_pending(connection: &Connection) -> Read<Vec<PendingChannel>> {
+    all(
+        connection,
+        "SELECT waiting.channel AS channel, waiting.pending AS pending, outbox.next_at AS next_at
+         FROM (SELECT channel, count(*) AS pending, min(id) AS head FROM outbox WHERE state = 'pending' GROUP BY channel)
+             AS waiting
+         JOIN outbox ON outbox.id = waiting.head ORDER BY waiting.channel",
+        [],
+        |row| {
+            Ok(PendingChannel {
+                channel: id(row, "channel")?,
+                pending: count(row, "pending")?,
+                next_at: host_time(row, "next_at")?,
+            })
+        },
+    )
+}
+
+pub(crate) fn message_id(
+    connection: &Connection,
+    identity: &str,
+    channel: &ChannelName,
+) -> Read<Option<String>> {
+    one(
+        connection,
+        "SELECT message_id FROM outbox WHERE identity = ?1 AND channel = ?2 AND state = 'sent' AND message_id IS NOT NULL
+         ORDER BY revision DESC LIMIT 1",
+        params![identity, channel.as_str()],
+        |row| get(row, "message_id"),
+    )
+}
+
+pub(crate) fn alerts(
+    connection: &Connection,
+    filter: &AlertFilter,
+    limit: u32,
+) -> Read<Vec<StoredAlert>> {
+    let mut found = all(
+        connection,
+        "SELECT id, json, state, created_at FROM alert
+         WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR symbol = ?3)
+             AND (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR identity = ?5) AND (?6 IS NULL OR id < ?6)
+         ORDER BY id DESC LIMIT ?7",
+        params![
+            filter.group.as_ref().map(GroupName::as_str),
+            filter.account.as_ref().map(AccountName::as_str),
+            filter.symbol.as_ref().map(Symbol::as_str),
+            filter.kind,
+            filter.identity,
+            filter.before_id,
+            limit,
+        ],
+        |row| {
+            Ok(StoredAlert {
+                id: get(row, "id")?,
+                alert: json(row, "json")?,
+                suppressed: get::<String>(row, "state")? == "suppressed",
+                created_at: host_time(row, "created_at")?,
+                deliveries: Vec::new(),
+            })
+        },
+    )?;
+    for alert in &mut found {
+        alert.deliveries = deliveries(connection, alert.id)?;
+    }
+    Ok(found)
+}
+
+fn deliveries(connection: &Connection, alert: i64) -> Read<Vec<Delivery>> {
+    all(
+        connection,
+        "SELECT channel, state, attempts, sent_text, last_error, finished_at FROM outbox WHERE alert = ?1 ORDER BY channel",
+        params![alert],
+        |row| {
+            Ok(Delivery {
+                channel: id(row, "channel")?,
+                state: get(row, "state")?,
+                attempts: count(row, "attempts")?,
+                sent_text: get(row, "sent_text")?,
+                last_error: get(row, "last_error")?,
+                finished_at: get::<Option<i64>>(row, "finished_at")?.map(HostTime::from_us),
+            })
+        },
+    )
+}

@@ -1,0 +1,23 @@
+//! Everything that changes the ledger, one file for each kind of request.
+//!
+//! Each function runs inside the savepoint of one request and may fail at any statement: then
+//! nothing of its request is kept.
+
+mod coverage;
+mod executions;
+mod groups;
+mod log;
+pub(crate) mod markets;
+pub(crate) mod openings;
+mod orders;
+mod outbox;
+mod record;
+mod refold;
+mod tally;
+
+pub(crate) use coverage::gap_unfillable;
+pub(crate) use groups::{commit, raise};
+pub(crate) use log::{log_events, log_plugin_event};
+pub(crate) use orders::order_gone;
+pub(crate) use outbox::{outbox_dead, outbox_retry, outbox_sent};
+pub(crate) use record::{orders_wanted, record};

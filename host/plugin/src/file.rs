@@ -1,0 +1,286 @@
+//! A plugin's file before any of it is compiled: what it is, what it wants, what it answers.
+//!
+//! Everything is read with wasmparser first, because it gives an error where the compiler might not
+//! expect one; a panic of a parser on hostile bytes is caught and is a rejection like any other. A
+//! core module that wit-bindgen made (as `cargo build --target wasm32-unknown-unknown` leaves it) is
+//! turned into the component that it describes, so that authors need no further tool.
+
+use crate::error::{PluginKind, Rejection, Stage, one_line};
+use crate::limits::{Limits, bytes};
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wasmparser::{Encoding, Parser, Payload, Validator};
+
+/// The package of the contract.
+const PACKAGE: &str = "fillsync:plugin/";
+/// The major version that this host speaks.
+const MAJOR: &str = "1";
+/// What a plugin may import: the log, and interfaces that have types only.
+const IMPORTS: [&str; 4] = ["log", "types", "alert", "message"];
+/// How deep components may be nested in each other before the file is refused.
+const NESTING_MAX: usize = 64;
+
+/// A component that may be compiled.
+pub(crate) struct Checked<'a> {
+    pub(crate) component: Cow<'a, [u8]>,
+    pub(crate) kind: PluginKind,
+}
+
+/// Makes a component of a core module that has a world described in it, as wit-bindgen leaves it.
+///
+/// # Errors
+/// When the module describes no world, or does not fit the world that it describes.
+pub fn componentise(module: &[u8]) -> Result<Vec<u8>, Rejection> {
+    let encode = || {
+        wit_component::ComponentEncoder::default()
+            .validate(true)
+            .module(module)
+            .and_then(|encoder| encoder.encode())
+            .map_err(|error| format!("{error:#}"))
+    };
+    guarded(encode).map_err(|cause| {
+        Rejection::new(
+            Stage::Format,
+            format!("the module cannot be made a component: {cause}"),
+        )
+        .hint("build it with the crate fillsync-plugin, or with wit-bindgen from wit/v1")
+    })
+}
+
+/// The stages that need no engine: size, format, imports, world.
+pub(crate) fn check<'a>(file: &'a [u8], limits: &Limits) -> Result<Checked<'a>, Rejection> {
+    limits
+        .check()
+        .map_err(|cause| Rejection::new(Stage::Size, cause))?;
+    if file.len() > limits.file_bytes {
+        let cause = format!(
+            "the file has {}, its limit is {}",
+            bytes(file.len()),
+            bytes(limits.file_bytes)
+        );
+        return Err(
+            Rejection::new(Stage::Size, cause).hint("build it optimised for size and stripped")
+        );
+    }
+    let component = as_component(file)?;
+    validate(&component)?;
+    let surface = guarded(|| surface(&component)).map_err(unreadable)?;
+    check_imports(&surface.imports)?;
+    let kind = check_world(&surface.exports)?;
+    Ok(Checked { component, kind })
+}
+
+fn as_component(file: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
+    let reject = |cause: &str, hint: &str| Err(Rejection::new(Stage::Format, cause).hint(hint));
+    if file.is_empty() {
+        return reject(
+            "the file is empty",
+            "it may still be on its way; copy it under another name and rename it",
+        );
+    }
+    if !file.starts_with(b"\0asm") {
+        if file
+            .iter()
+            .take(64)
+            .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+        {
+            return reject(
+                "the file is text, not WebAssembly",
+                "name the .wasm file that the build made",
+            );
+        }
+        return reject(
+            "the file is not WebAssembly",
+            "name the .wasm file that the build made",
+        );
+    }
+    if Parser::is_component(file) {
+        return Ok(Cow::Borrowed(file));
+    }
+    if !Parser::is_core_wasm(file) {
+        return reject(
+            "the file is cut off or of an unknown WebAssembly version",
+            "build and copy it again",
+        );
+    }
+    validate(file)?;
+    if !describes_a_world(file) {
+        return reject(
+            "the file is a core module, not a component",
+            "build it with the crate fillsync-plugin, or run `wasm-tools component new` on it",
+        );
+    }
+    componentise(file).map(Cow::Owned)
+}
+
+/// Every type and instruction, so that what follows works on a sound file.
+fn validate(file: &[u8]) -> Result<(), Rejection> {
+    guarded(|| {
+        Validator::new()
+            .validate_all(file)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    })
+    .map_err(unreadable)
+}
+
+fn unreadable(cause: String) -> Rejection {
+    Rejection::new(Stage::Format, format!("the file is damaged: {cause}"))
+        .hint("it may have been cut off or changed on its way; build and copy it again")
+}
+
+fn describes_a_world(module: &[u8]) -> bool {
+    Parser::new(0).parse_all(module).any(|payload| {
+        matches!(payload, Ok(Payload::CustomSection(section)) if section.name().starts_with("component-type"))
+    })
+}
+
+/// What a component has on its outside.
+struct Surface {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+fn surface(component: &[u8]) -> Result<Surface, String> {
+    let mut surface = Surface {
+        imports: Vec::new(),
+        exports: Vec::new(),
+    };
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(|error| error.to_string())? {
+            Payload::Version { encoding, .. } => {
+                if depth == 0 && encoding != Encoding::Component {
+                    return Err("it is no component".to_owned());
+                }
+                depth += 1;
+                if depth > NESTING_MAX {
+                    return Err(format!(
+                        "components are nested more than {NESTING_MAX} deep"
+                    ));
+                }
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(imports) if depth == 1 => {
+                for import in imports {
+                    surface.imports.push(
+                        import
+                            .map_err(|error| error.to_string())?
+                            .name
+                            .name
+                            .to_owned(),
+                    );
+                }
+            }
+            Payload::ComponentExportSection(exports) if depth == 1 => {
+                for export in exports {
+                    surface.exports.push(
+                        export
+                            .map_err(|error| error.to_string())?
+                            .name
+                            .name
+                            .to_owned(),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(surface)
+}
+
+/// "log" and "1.0.0" of "fillsync:plugin/log@1.0.0".
+fn ours(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix(PACKAGE)?.split_once('@')
+}
+
+fn speaks(version: &str) -> bool {
+    version.split('.').next() == Some(MAJOR) && !version.contains(['-', '+'])
+}
+
+fn check_imports(imports: &[String]) -> Result<(), Rejection> {
+    for import in imports {
+        match ours(import) {
+            Some((interface, version)) if IMPORTS.contains(&interface) && speaks(version) => {}
+            Some((interface, version)) if IMPORTS.contains(&interface) => {
+                return Err(wrong_version(Stage::Imports, interface, version));
+            }
+            _ => {
+                let cause = format!("it wants {}, which plugins are not given", one_line(import));
+                let foreign = imports
+                    .iter()
+                    .filter(|import| import.starts_with("wasi:"))
+                    .count();
+                let rejection = Rejection::new(Stage::Imports, cause);
+                return Err(if foreign > 0 {
+                    rejection.hint(WITHOUT_WASI)
+                } else {
+                    rejection.hint(ONLY_OURS)
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+const WITHOUT_WASI: &str = "build it without WASI: Rust with --target wasm32-unknown-unknown, \
+     Python with componentize-py --stub-wasi, JavaScript with disableFeatures \
+     [stdio, random, clocks, http, fetch-event]";
+const ONLY_OURS: &str = "a plugin may import fillsync:plugin/log and nothing else";
+
+fn wrong_version(stage: Stage, interface: &str, version: &str) -> Rejection {
+    let version = one_line(version);
+    let cause = format!(
+        "it is made for {PACKAGE}{interface}@{version}; this host speaks version {MAJOR}.x of the contract"
+    );
+    Rejection::new(stage, cause).hint("build it against wit/v1 of this fillsync")
+}
+
+fn check_world(exports: &[String]) -> Result<PluginKind, Rejection> {
+    let find = |wanted: &str| {
+        exports
+            .iter()
+            .find_map(|name| ours(name).filter(|(interface, _)| *interface == wanted))
+    };
+    let (kind, version) = match (find("strategy"), find("formatter")) {
+        (Some(_), Some(_)) => {
+            let cause = "it answers both questions, strategy and formatter";
+            return Err(Rejection::new(Stage::World, cause).hint("make two components of it"));
+        }
+        (Some((_, version)), None) => (PluginKind::Strategy, version),
+        (None, Some((_, version))) => (PluginKind::Formatter, version),
+        (None, None) => {
+            let shown: Vec<String> = exports.iter().take(5).map(|name| one_line(name)).collect();
+            let cause = if shown.is_empty() {
+                "it exports nothing".to_owned()
+            } else {
+                format!(
+                    "it exports {}, and neither {PACKAGE}strategy nor {PACKAGE}formatter",
+                    shown.join(", ")
+                )
+            };
+            let hint = "target the world strategy-plugin or formatter-plugin of wit/v1";
+            return Err(Rejection::new(Stage::World, cause).hint(hint));
+        }
+    };
+    if !speaks(version) {
+        return Err(wrong_version(Stage::World, kind.as_str(), version));
+    }
+    for needed in ["description", "settings"] {
+        if find(needed).is_none() {
+            let cause = format!("it does not export {PACKAGE}{needed}");
+            return Err(Rejection::new(Stage::World, cause)
+                .hint("target the world strategy-plugin or formatter-plugin of wit/v1"));
+        }
+    }
+    Ok(kind)
+}
+
+/// Runs a parser on hostile bytes; a panic in it becomes an error.
+pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    // What the closure touches is dropped with it, so nothing half-changed can be seen afterwards.
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|cause| one_line(&cause)),
+        Err(_) => Err("it stops the reader".to_owned()),
+    }
+}

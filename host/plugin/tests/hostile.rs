@@ -1,0 +1,340 @@
+//! Laws 4, 8 and 15 against components that mean ill: whatever they do costs their own answer only.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use common::{alert, engine, first_party_bytes, hostile, target, trouble, view};
+use fillsync_core::message::Rendered;
+use fillsync_core::view::{NOTE_CHARACTERS_MAX, Role, View};
+use fillsync_plugin_host::{
+    CallError, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINES_MAX, Limits, Rejection, Stage,
+};
+use std::time::{Duration, Instant};
+
+fn trouble_view() -> View {
+    view(
+        "trouble",
+        &[("main", Role::Main, 2), ("mirror", Role::Mirror, 1)],
+    )
+}
+
+/// Asks for trouble, and then for an ordinary answer, which must still come.
+fn error_of(deed: &str) -> CallError {
+    let plugin = trouble(deed);
+    let error = plugin.decide(&trouble_view()).unwrap_err();
+    let (shown, _) = plugin
+        .decide(&common::desk(2, 1))
+        .expect("the next call has an instance of its own");
+    assert_eq!(shown.len(), 2);
+    error
+}
+
+fn rejection(bytes: &[u8], settings: &str) -> Rejection {
+    engine()
+        .load(bytes, settings, &Limits::default())
+        .unwrap_err()
+}
+
+/// The component with one name in it replaced by another of the same length.
+fn renamed(component: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = component.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..]
+        .windows(from.len())
+        .position(|window| window == from.as_bytes())
+    {
+        bytes[at + found..at + found + from.len()].copy_from_slice(to.as_bytes());
+        at += found + from.len();
+    }
+    assert!(at > 0, "{from} is not in the component");
+    bytes
+}
+
+#[test]
+fn law_8_a_loop_ends_by_fuel_and_without_fuel_by_time() {
+    assert!(matches!(error_of("loop"), CallError::OutOfFuel { .. }));
+    let settings = r#"{"deed":"loop","group":"trouble"}"#;
+    let limits = Limits {
+        fuel: 20_000_000_000,
+        time: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let plugin = engine().load(&hostile().0, settings, &limits).unwrap();
+    let started = Instant::now();
+    assert_eq!(
+        plugin.decide(&trouble_view()).unwrap_err(),
+        CallError::TimedOut {
+            limit: Duration::from_millis(50)
+        }
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn law_8_recursion_and_panics_are_traps_with_last_words() {
+    let CallError::Trapped { cause } = error_of("recurse") else {
+        panic!("no trap")
+    };
+    assert!(cause.contains("stack"), "{cause}");
+    let CallError::Trapped { cause } = error_of("panic") else {
+        panic!("no trap")
+    };
+    assert!(
+        cause.contains("I was told to panic over GTCUSDT"),
+        "{cause}"
+    );
+}
+
+#[test]
+fn law_8_memory_is_bounded_and_the_wish_is_named() {
+    let limits = Limits {
+        memory_bytes: 32 << 20,
+        ..Limits::default()
+    };
+    let settings = r#"{"deed":"allocate","group":"trouble"}"#;
+    let plugin = engine().load(&hostile().0, settings, &limits).unwrap();
+    let error = plugin.decide(&trouble_view()).unwrap_err();
+    let CallError::Memory { asked, limit } = error else {
+        panic!("{error}")
+    };
+    assert!(
+        limit == 32 << 20 && asked > limit && asked < limit + (4 << 20),
+        "{asked}"
+    );
+    assert!(
+        error.to_string().starts_with("it asked for 3")
+            && error.to_string().ends_with("its limit is 32 MiB"),
+        "{error}"
+    );
+}
+
+#[test]
+fn law_8_a_flood_is_cut() {
+    assert!(matches!(
+        error_of("flood-answer"),
+        CallError::OutputTooLarge { .. }
+    ));
+    let (_, report) = trouble("flood-log").decide(&trouble_view()).unwrap();
+    assert!(report.log.len() <= LOG_LINES_MAX);
+    assert!(
+        report
+            .log
+            .iter()
+            .all(|line| line.message.len() <= LOG_LINE_BYTES_MAX)
+    );
+    assert!(
+        report
+            .log
+            .iter()
+            .map(|line| line.message.len())
+            .sum::<usize>()
+            <= LOG_BYTES_MAX
+    );
+    assert_eq!(report.log.len() + report.log_dropped as usize, 10_000);
+    let (shown, _) = trouble("long-note").decide(&trouble_view()).unwrap();
+    for row in shown {
+        let note = row.note.unwrap();
+        assert!(
+            note.chars().count() <= NOTE_CHARACTERS_MAX && !note.contains('\n'),
+            "{note}"
+        );
+    }
+}
+
+#[test]
+fn law_8_nonsense_is_no_answer() {
+    for deed in ["too-many", "stranger", "twice", "leave-out"] {
+        let error = error_of(deed);
+        assert!(matches!(error, CallError::Answer(_)), "{deed}: {error}");
+        assert!(error.is_plugins_fault());
+    }
+    assert!(
+        matches!(error_of("undecided"), CallError::Undecided { reason } if reason == "who knows")
+    );
+    assert!(matches!(error_of("fail"), CallError::Failed { reason } if reason == "it broke"));
+}
+
+#[test]
+fn law_8_messages_that_cannot_be_sent() {
+    let ask = |deed: &str| {
+        let settings = format!(r#"{{"deed":"{deed}"}}"#);
+        let plugin = engine()
+            .load(&hostile().1, &settings, &Limits::default())
+            .unwrap();
+        plugin
+            .format(&alert("trouble", common::progress()), &target())
+            .map(|(rendered, _)| rendered)
+    };
+    for deed in ["empty", "bad-link", "raw-elsewhere", "raw-nonsense"] {
+        let error = ask(deed).unwrap_err();
+        assert!(
+            matches!(error, CallError::Message { .. }),
+            "{deed}: {error}"
+        );
+    }
+    for deed in ["many-lines", "long-line"] {
+        let error = ask(deed).unwrap_err();
+        assert!(
+            matches!(error, CallError::OutputTooLarge { .. }),
+            "{deed}: {error}"
+        );
+    }
+    assert!(matches!(
+        ask("unsupported"),
+        Err(CallError::Unsupported { .. })
+    ));
+    assert!(matches!(ask("panic"), Err(CallError::Trapped { .. })));
+    assert!(
+        matches!(ask("raw-right"), Ok(Rendered::Raw { channel_kind, .. }) if channel_kind == "telegram")
+    );
+}
+
+#[test]
+fn law_15_a_candidate_that_misbehaves_is_not_taken() {
+    for deed in [
+        "loop", "recurse", "allocate", "panic", "too-many", "stranger", "fail",
+    ] {
+        let rejection = rejection(&hostile().0, &format!(r#"{{"deed":"{deed}"}}"#));
+        assert_eq!(rejection.stage, Stage::SelfTest, "{deed}: {rejection}");
+    }
+    let looping = rejection(&hostile().0, r#"{"deed":"loop-in-configure"}"#);
+    assert_eq!(looping.stage, Stage::Configure, "{looping}");
+    let refused = rejection(&hostile().0, r#"{"deed":"refuse"}"#);
+    assert_eq!(
+        (refused.stage, refused.cause.as_str()),
+        (Stage::Configure, "it refuses /deed: not this one")
+    );
+    let warned = engine()
+        .load(&hostile().0, r#"{"deed":"warn"}"#, &Limits::default())
+        .unwrap();
+    assert_eq!(warned.remarks().len(), 1);
+}
+
+#[test]
+fn settings_are_checked_against_the_plugins_own_schema() {
+    let wrong = rejection(
+        first_party_bytes("mirror-follows-main"),
+        r#"{"prefer":"lower"}"#,
+    );
+    assert_eq!(wrong.stage, Stage::Schema);
+    assert!(wrong.cause.contains("/prefer"), "{wrong}");
+    let unknown = rejection(first_party_bytes("max-count"), r#"{"speed":1}"#);
+    assert!(
+        unknown.stage == Stage::Schema && unknown.cause.contains("speed"),
+        "{unknown}"
+    );
+    assert_eq!(
+        rejection(first_party_bytes("max-count"), "{").stage,
+        Stage::Schema
+    );
+}
+
+#[test]
+fn foreign_imports_and_versions_are_named() {
+    let component = first_party_bytes("max-count");
+    let wasi = renamed(
+        component,
+        "fillsync:plugin/log@1.0.0",
+        "wasi:cli/terminals@0.2.10",
+    );
+    let wasi = rejection(&wasi, "");
+    assert_eq!(wasi.stage, Stage::Imports, "{wasi}");
+    assert!(wasi.cause.contains("wasi:cli/terminals@0.2.10"), "{wasi}");
+    assert!(wasi.hint.unwrap().contains("wasm32-unknown-unknown"));
+    let other = rejection(
+        &renamed(
+            component,
+            "fillsync:plugin/log@1.0.0",
+            "fillsync:plugin/net@1.0.0",
+        ),
+        "",
+    );
+    assert_eq!(other.stage, Stage::Imports, "{other}");
+    let later = rejection(
+        &renamed(
+            component,
+            "fillsync:plugin/strategy@1.0.0",
+            "fillsync:plugin/strategy@2.0.0",
+        ),
+        "",
+    );
+    assert_eq!(later.stage, Stage::World, "{later}");
+    assert!(later.cause.contains("@2.0.0"), "{later}");
+}
+
+#[test]
+fn what_is_no_component_is_told_so() {
+    for (bytes, words) in [
+        (&b""[..], "empty"),
+        (b"use the .wasm file", "text"),
+        (b"\x7fELF\x02\x01\x01\0", "not WebAssembly"),
+        (b"\0asm\x01", "cut off"),
+        (b"\0asm\x01\0\0\0", "core module"),
+        (b"\0asm\x0d\0\x01\0", "exports nothing"),
+    ] {
+        let rejection = rejection(bytes, "");
+        assert!(
+            rejection.cause.contains(words) && rejection.hint.is_some(),
+            "{words}: {rejection}"
+        );
+    }
+    let large = Limits {
+        file_bytes: 1000,
+        ..Limits::default()
+    };
+    let rejection = engine()
+        .load(first_party_bytes("plain"), "", &large)
+        .unwrap_err();
+    assert_eq!(rejection.stage, Stage::Size);
+}
+
+/// What `cargo build --target wasm32-unknown-unknown` leaves is a plugin as it is.
+#[test]
+fn a_core_module_that_describes_its_world_loads_as_it_is() {
+    let (strategy, _) = common::hostile_modules();
+    let loaded = engine().load(&strategy, "", &Limits::default()).unwrap();
+    assert_eq!(loaded.card().name.as_str(), "hostile");
+}
+
+#[test]
+fn law_15_a_file_cut_off_anywhere_is_rejected() {
+    let component = first_party_bytes("max-count");
+    for end in (1..component.len()).step_by(1024) {
+        let rejection = rejection(&component[..end], "");
+        assert!(rejection.stage <= Stage::World, "cut at {end}: {rejection}");
+    }
+}
+
+/// A flipped bit may leave a plugin that works; it must not stop the host.
+#[test]
+fn law_8_a_flipped_bit_anywhere_stops_nothing() {
+    let component = first_party_bytes("main-master");
+    let (mut rejected, mut taken) = (0, 0);
+    for at in (0..component.len()).step_by(1013) {
+        let mut bytes = component.to_vec();
+        bytes[at] ^= 1 << (at % 8);
+        match engine().load(
+            &bytes,
+            "",
+            &Limits {
+                fuel: 5_000_000,
+                ..Limits::default()
+            },
+        ) {
+            Ok(loaded) => {
+                taken += 1;
+                let _ = loaded.decide(&trouble_view());
+            }
+            Err(_) => rejected += 1,
+        }
+    }
+    assert!(
+        rejected > 20 && rejected + taken > 90,
+        "{rejected} rejected, {taken} taken"
+    );
+}

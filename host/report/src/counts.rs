@@ -1,0 +1,172 @@
+//! `/counts` and `fillsync counts`: detected, shown and true, side by side for every group cycle.
+//!
+//! The three values stand in three fields and are never merged. `limit_orders_filled` and
+//! `last_fill_sync_timestamp` keep the seed's names for the shown count and for when it was made.
+
+use crate::table::{Column, Look, render};
+use crate::{Answer, time_text};
+use fillsync_core::id::{GroupName, Symbol};
+use fillsync_core::time::HostTime;
+use fillsync_ledger::{LedgerError, Reader, StoredCount};
+use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Which counts to read; every field narrows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CountFilter {
+    /// Of this group.
+    pub group: Option<GroupName>,
+    /// Of this symbol, in the group's spelling.
+    pub symbol: Option<Symbol>,
+    /// At most so many cycles.
+    pub limit: u32,
+}
+
+/// Counts, the newest cycle first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// When the answer was made.
+    pub timestamp: String,
+    /// Cycles in it.
+    pub count: usize,
+    /// The cycles.
+    pub counts: Vec<CycleCounts>,
+    /// Whether there are more cycles than were asked for.
+    pub more: bool,
+}
+
+/// The counts of one group cycle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CycleCounts {
+    /// The group.
+    pub group: String,
+    /// The symbol, in the group's spelling.
+    pub symbol: String,
+    /// The direction of the position: `long` or `short`.
+    pub side: &'static str,
+    /// The cycle's number within group, symbol and side.
+    pub cycle: u64,
+    /// Its members.
+    pub accounts: Vec<AccountCount>,
+}
+
+/// The count of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountCount {
+    /// The account.
+    pub account: String,
+    /// What its own facts say.
+    pub detected: u32,
+    /// What is shown.
+    pub shown: u32,
+    /// The same as `shown`, under the seed's name.
+    pub limit_orders_filled: u32,
+    /// What is true: the worst of its slots.
+    pub truth: &'static str,
+    /// False where the strategy failed and its own count is shown.
+    pub synchronised: bool,
+    /// Whether `detected` is a lower bound.
+    pub at_least: bool,
+    /// Orders of the plan.
+    pub total: u32,
+    /// Why the shown count is what it is.
+    pub note: Option<String>,
+    /// The venue time that the decision is about.
+    pub moment: String,
+    /// When it was last synchronised.
+    pub last_fill_sync_timestamp: String,
+}
+
+/// The newest counts that pass a filter.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn counts(reader: &Reader, filter: &CountFilter, now: HostTime) -> Result<Counts, LedgerError> {
+    let limit = usize::try_from(filter.limit.clamp(1, crate::ROWS_MAX)).unwrap_or(usize::MAX);
+    let mut by_cycle: BTreeMap<_, Vec<StoredCount>> = BTreeMap::new();
+    for row in reader.counts(filter.group.as_ref())? {
+        if filter.symbol.as_ref().is_none_or(|symbol| *symbol == row.count.symbol) {
+            let count = &row.count;
+            let key = (row.group.clone(), count.symbol.clone(), count.side, count.cycle);
+            by_cycle.entry(key).or_default().push(row);
+        }
+    }
+    let mut cycles: Vec<_> = by_cycle.into_iter().collect();
+    // What was decided last comes first, whatever its symbol, so that a limit cuts off old cycles.
+    cycles.sort_by_key(|(_, rows)| Reverse(rows.iter().map(|row| row.count.moment).max()));
+    let more = cycles.len() > limit;
+    let counts: Vec<_> = cycles
+        .into_iter()
+        .take(limit)
+        .map(|((group, symbol, side, cycle), rows)| CycleCounts {
+            group: group.to_string(),
+            symbol: symbol.to_string(),
+            side: side.as_str(),
+            cycle,
+            accounts: rows.iter().map(account_count).collect(),
+        })
+        .collect();
+    Ok(Counts { timestamp: time_text::host(now), count: counts.len(), counts, more })
+}
+
+fn account_count(row: &StoredCount) -> AccountCount {
+    let count = &row.count;
+    AccountCount {
+        account: count.account.to_string(),
+        detected: count.detected,
+        shown: count.shown,
+        limit_orders_filled: count.shown,
+        truth: count.truth.as_str(),
+        synchronised: count.synchronised,
+        at_least: count.at_least,
+        total: count.total,
+        note: count.note.clone(),
+        moment: time_text::venue(count.moment),
+        last_fill_sync_timestamp: time_text::host(count.last_fill_sync),
+    }
+}
+
+impl Answer for Counts {
+    fn table(&self, look: Look) -> String {
+        let columns = [
+            Column::Left("GROUP"),
+            Column::Left("SYMBOL"),
+            Column::Left("SIDE"),
+            Column::Right("CYCLE"),
+            Column::Left("ACCOUNT"),
+            Column::Right("DETECTED"),
+            Column::Right("SHOWN"),
+            Column::Right("OF"),
+            Column::Left("TRUTH"),
+            Column::Left("NOTE"),
+        ];
+        let rows = self.counts.iter().flat_map(|cycle| {
+            cycle.accounts.iter().map(move |count| {
+                let detected = if count.at_least { format!("≥{}", count.detected) } else { count.detected.to_string() };
+                let note = match (&count.note, count.synchronised) {
+                    (Some(note), _) => note.clone(),
+                    (None, false) => "not synchronised".to_owned(),
+                    (None, true) => "-".to_owned(),
+                };
+                vec![
+                    cycle.group.clone(),
+                    cycle.symbol.clone(),
+                    cycle.side.to_owned(),
+                    cycle.cycle.to_string(),
+                    count.account.clone(),
+                    detected,
+                    count.shown.to_string(),
+                    count.total.to_string(),
+                    count.truth.to_owned(),
+                    note,
+                ]
+            })
+        });
+        let mut text = render(look, &columns, rows, "No counts yet.");
+        if self.more {
+            text.push_str("There are older cycles: --limit shows more.\n");
+        }
+        text
+    }
+}

@@ -1,0 +1,545 @@
+//! The wiring: who is who, started, changed while it runs, and drained.
+//!
+//! The first start is a reload from nothing: [`App::apply`] is the one way by which a configuration
+//! takes effect. It opens everything that the new configuration needs before it touches anything that
+//! runs, so a configuration that cannot be carried out changes nothing (law 15). What did not change
+//! goes on undisturbed. Only this file knows all rooms.
+
+use crate::drive::deliver::Deliverer;
+use crate::drive::poll::{PollSettings, Poller};
+use crate::drive::synchronise::Synchroniser;
+use crate::drive::wake::Wake;
+use crate::policy::{GroupPolicy, Policy, Route};
+use crate::shelf::{Offered, Shelf};
+use crate::telemetry::Voice;
+use anyhow::{Context as _, anyhow};
+use fillsync_channel::{ChannelSettings, KindSettings, Surroundings};
+use fillsync_config::{Account, Change, Channel as ChannelConfig, ChannelKind, Config, Step, Strategy};
+use fillsync_core::execution::VenueKind;
+use fillsync_core::group::{CONFIDENCE_MIN, GroupRules, MemberRules};
+use fillsync_core::id::{AccountName, ChannelName, GroupName};
+use fillsync_core::port::{Channel, Clock, Venue};
+use fillsync_core::time::HostTime;
+use fillsync_core::view::Role;
+use fillsync_ledger::{Ledger, LedgerError};
+use fillsync_plugin_host::{PluginEngine, Registry};
+use fillsync_venue::{AccountSettings, Address, Limits};
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// How long a drain waits for messages under way.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> HostTime {
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        HostTime::from_us(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A task that can be told to stop.
+struct Task {
+    stop: watch::Sender<bool>,
+    handle: JoinHandle<()>,
+}
+
+impl Task {
+    async fn end(self) {
+        let _ = self.stop.send(true);
+        // A task that panicked has said so already; it is over either way.
+        let _ = tokio::time::timeout(DRAIN, self.handle).await;
+    }
+}
+
+/// The running daemon.
+pub struct App {
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    wake: Arc<Wake>,
+    voice: Arc<Voice>,
+    plugins: Arc<Registry>,
+    shelf: Shelf,
+    surroundings: Surroundings,
+    policy: watch::Sender<Arc<Policy>>,
+    config: Config,
+    addresses: BTreeMap<(VenueKind, String), Address>,
+    pollers: BTreeMap<AccountName, Task>,
+    deliverers: BTreeMap<ChannelName, Task>,
+    synchroniser: Option<Task>,
+    fatal: watch::Sender<Option<String>>,
+}
+
+/// What one application of a configuration needs, opened before anything is touched.
+#[derive(Default)]
+struct Opened {
+    venues: BTreeMap<AccountName, Arc<dyn Venue>>,
+    channels: BTreeMap<ChannelName, Arc<dyn Channel>>,
+    warnings: Vec<String>,
+}
+
+impl App {
+    /// Opens the ledger and the plugin engine. Nothing is polled or sent before [`App::apply`].
+    ///
+    /// # Errors
+    /// When the ledger, the engine or the HTTP client cannot be opened.
+    pub fn open(config: &Config, clock: Arc<dyn Clock>, surroundings: Surroundings) -> anyhow::Result<Self> {
+        let ledger = Ledger::open(&config.daemon.database)?;
+        let engine = PluginEngine::with_cache(&config.daemon.cache_dir).or_else(|error| {
+            tracing::warn!(event = "compile_cache_off", %error, "plugins are compiled at each start");
+            PluginEngine::new()
+        })?;
+        let plugins = Arc::new(Registry::new(engine));
+        let wake = Wake::new();
+        let (policy, policy_rx) = watch::channel(Arc::new(Policy::default()));
+        let hint = Arc::clone(&wake);
+        let voice = Voice::new(
+            ledger.clone(),
+            Arc::clone(&clock),
+            policy_rx,
+            Arc::new(move || {
+                hint.alerts.notify_waiters();
+                hint.alerts.notify_one();
+            }),
+        );
+        let shelf = Shelf::new(Arc::clone(&plugins), Arc::clone(&clock), Arc::clone(&voice));
+        Ok(Self {
+            ledger,
+            clock,
+            wake,
+            voice,
+            plugins,
+            shelf,
+            surroundings,
+            policy,
+            config: nothing(config),
+            addresses: BTreeMap::new(),
+            pollers: BTreeMap::new(),
+            deliverers: BTreeMap::new(),
+            synchroniser: None,
+            fatal: watch::Sender::new(None),
+        })
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The plugins.
+    #[must_use]
+    pub const fn plugins(&self) -> &Arc<Registry> {
+        &self.plugins
+    }
+
+    /// The hints, with how every account is.
+    #[must_use]
+    pub const fn wake(&self) -> &Arc<Wake> {
+        &self.wake
+    }
+
+    /// How events are told.
+    #[must_use]
+    pub const fn voice(&self) -> &Arc<Voice> {
+        &self.voice
+    }
+
+    /// The configuration that is in force.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Becomes a text when a loop can go on no longer: the daemon must end and be started again.
+    #[must_use]
+    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.fatal.subscribe()
+    }
+
+    /// A plugin's file was found or changed. The component of the binary gives way to it.
+    pub async fn plugin_file(&mut self, stem: &str, file: &str, bytes: Vec<u8>) {
+        self.shelf.put(stem, file, bytes);
+        let config = self.config.clone();
+        self.shelf.offer_file(&config, stem).await;
+    }
+
+    /// A plugin's file is gone: what runs stays.
+    pub fn plugin_gone(&mut self, stem: &str) {
+        self.shelf.gone(stem);
+    }
+
+    /// Takes up a configuration; the error says why nothing of it was.
+    ///
+    /// # Errors
+    /// When an account, a channel or a plugin's settings cannot be used: everything stays as it was.
+    pub async fn apply(&mut self, wanted: &Config) -> anyhow::Result<Vec<String>> {
+        let changes = fillsync_config::difference(&self.config, wanted);
+        let opened = self.prepare(wanted, &changes)?;
+        let offered = self.shelf.offer(wanted).await;
+        if let Offered::Refused { plugin, why } = offered {
+            return Err(anyhow!("plugin {plugin}: {why}"));
+        }
+        let said: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        for warning in &opened.warnings {
+            tracing::warn!(event = "secret_exposed", "{warning}");
+        }
+        self.end_changed(&changes).await;
+        let policy = Arc::new(policy_of(wanted)?);
+        self.policy.send_replace(Arc::clone(&policy));
+        for (name, venue) in opened.venues {
+            if let Some(account) = wanted.accounts.get(&name) {
+                self.start_poller(name, venue, account);
+            }
+        }
+        for (name, channel) in opened.channels {
+            if let Some(settings) = wanted.channels.get(&name) {
+                self.start_deliverer(name, channel, settings);
+            }
+        }
+        if self.synchroniser.is_none() {
+            self.start_synchroniser();
+        }
+        self.config = fillsync_config::running(&self.config, wanted);
+        self.wake.facts.notify_one();
+        Ok(said)
+    }
+
+    fn prepare(&mut self, wanted: &Config, changes: &[Change]) -> anyhow::Result<Opened> {
+        policy_of(wanted)?;
+        let mut opened = Opened::default();
+        for change in changes {
+            match change {
+                Change::Account(name, Step::Added(now) | Step::Changed { now, .. }) => {
+                    let venue = self.open_venue(now, &mut opened.warnings)?;
+                    opened.venues.insert(name.clone(), venue);
+                }
+                Change::Channel(name, Step::Added(now) | Step::Changed { now, .. }) => {
+                    let channel = self.open_channel(now, &mut opened.warnings)?;
+                    opened.channels.insert(name.clone(), channel);
+                }
+                _ => {}
+            }
+        }
+        Ok(opened)
+    }
+
+    fn open_venue(&mut self, account: &Account, warnings: &mut Vec<String>) -> anyhow::Result<Arc<dyn Venue>> {
+        let key = secret(&account.api_key, &format!("account {}: api_key", account.name), warnings)?;
+        let code = secret(&account.api_secret, &format!("account {}: api_secret", account.name), warnings)?;
+        let at = (account.venue, account.base_url.origin().to_owned());
+        let address = match self.addresses.get(&at) {
+            Some(address) => address.clone(),
+            None => {
+                let address = Address::new(account.venue, Limits::of(account.venue))?;
+                self.addresses.insert(at, address.clone());
+                address
+            }
+        };
+        let settings = AccountSettings::new(
+            account.name.clone(),
+            account.venue,
+            account.base_url.as_str(),
+            key,
+            code,
+            account.categories.clone(),
+        );
+        Ok(fillsync_venue::open(settings, &address, Arc::clone(&self.clock))?)
+    }
+
+    fn open_channel(&self, channel: &ChannelConfig, warnings: &mut Vec<String>) -> anyhow::Result<Arc<dyn Channel>> {
+        let name = &channel.name;
+        let kind = match &channel.kind {
+            ChannelKind::Stdout => KindSettings::Stdout,
+            ChannelKind::Telegram(telegram) => KindSettings::Telegram(fillsync_channel::telegram::Settings {
+                base_url: telegram.base_url.as_str().to_owned(),
+                token: secret(&telegram.token, &format!("channel {name}: token"), warnings)?,
+                chat_id: telegram.chat_id.clone(),
+                thread_id: None,
+            }),
+            ChannelKind::Webhook(webhook) => KindSettings::Webhook(fillsync_channel::webhook::Settings {
+                url: SecretString::from(webhook.url.as_str()),
+                secret: webhook
+                    .secret
+                    .as_ref()
+                    .map(|source| secret(source, &format!("channel {name}: secret"), warnings))
+                    .transpose()?,
+                edits: webhook.edits,
+            }),
+        };
+        let settings = ChannelSettings {
+            name: name.clone(),
+            kind,
+        };
+        Ok(fillsync_channel::open(settings, &self.surroundings)?)
+    }
+
+    async fn end_changed(&mut self, changes: &[Change]) {
+        for change in changes {
+            let task = match change {
+                Change::Account(name, Step::Removed | Step::Changed { .. }) => self.pollers.remove(name),
+                Change::Channel(name, Step::Removed | Step::Changed { .. }) => self.deliverers.remove(name),
+                _ => None,
+            };
+            if let Some(task) = task {
+                task.end().await;
+            }
+        }
+    }
+
+    fn start_poller(&mut self, name: AccountName, venue: Arc<dyn Venue>, account: &Account) {
+        let poller = Poller {
+            venue,
+            ledger: self.ledger.clone(),
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+            voice: Arc::clone(&self.voice),
+            settings: PollSettings {
+                poll_every: account.poll_every,
+                lookback: account.lookback,
+                overlap: account.overlap,
+                rescan_every: account.rescan_every,
+                rescan_span: account.rescan_span,
+            },
+        };
+        // The group waits for it from the moment on at which it exists, not from its first page on.
+        self.wake.begins(&name, self.clock.now());
+        let (stop, stopped) = watch::channel(false);
+        let handle = self.guard(format!("account {name}"), poller.run(stopped));
+        self.pollers.insert(name, Task { stop, handle });
+    }
+
+    fn start_deliverer(&mut self, name: ChannelName, channel: Arc<dyn Channel>, settings: &ChannelConfig) {
+        let deliverer = Deliverer {
+            channel,
+            formatter: settings.formatter.clone(),
+            ledger: self.ledger.clone(),
+            plugins: Arc::clone(&self.plugins),
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+            voice: Arc::clone(&self.voice),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let handle = self.guard(format!("channel {name}"), deliverer.run(stopped));
+        self.deliverers.insert(name, Task { stop, handle });
+    }
+
+    fn start_synchroniser(&mut self) {
+        let synchroniser = Synchroniser {
+            ledger: self.ledger.clone(),
+            plugins: Arc::clone(&self.plugins),
+            policy: self.policy.subscribe(),
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+            voice: Arc::clone(&self.voice),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Handle::current();
+        let (end, ended) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("synchronise".to_owned())
+            .spawn(move || {
+                let _in_runtime = runtime.enter();
+                let _ = end.send(synchroniser.run(stopped));
+            });
+        let handle = self.guard("synchroniser".to_owned(), async move {
+            if thread.is_err() {
+                return Err(LedgerError::Closed);
+            }
+            // A thread that panicked drops its end of the channel.
+            ended.await.unwrap_or(Err(LedgerError::Closed))
+        });
+        self.synchroniser = Some(Task { stop, handle });
+    }
+
+    /// Runs a loop; one that cannot go on ends the daemon, with a reason.
+    fn guard<F>(&self, what: String, run: F) -> JoinHandle<()>
+    where
+        F: Future<Output = Result<(), LedgerError>> + Send + 'static,
+    {
+        let fatal = self.fatal.clone();
+        let running = tokio::spawn(run);
+        tokio::spawn(async move {
+            let why = match running.await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(error) if error.is_cancelled() => return,
+                Err(_) => "it broke off; see the log".to_owned(),
+            };
+            tracing::error!(event = "loop_ended", what, error = why, "cannot go on");
+            fatal.send_replace(Some(format!("{what}: {why}")));
+        })
+    }
+
+    /// Ends everything: polling first, then decisions, then messages under way.
+    pub async fn drain(mut self) {
+        let _ = self.synchroniser.as_ref().map(|task| task.stop.send(true));
+        let mut ending = JoinSet::new();
+        for task in std::mem::take(&mut self.pollers).into_values() {
+            ending.spawn(task.end());
+        }
+        while ending.join_next().await.is_some() {}
+        if let Some(task) = self.synchroniser.take() {
+            task.end().await;
+        }
+        for task in std::mem::take(&mut self.deliverers).into_values() {
+            ending.spawn(task.end());
+        }
+        while ending.join_next().await.is_some() {}
+        let _ = self.ledger.flush().await;
+    }
+}
+
+/// The same process without anything to do: what the first configuration is compared with.
+fn nothing(config: &Config) -> Config {
+    Config {
+        daemon: config.daemon.clone(),
+        accounts: BTreeMap::new(),
+        groups: BTreeMap::new(),
+        channels: BTreeMap::new(),
+        plugins: BTreeMap::new(),
+    }
+}
+
+fn secret(
+    source: &fillsync_config::SecretSource,
+    setting: &str,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<SecretString> {
+    let resolved = source.resolve(setting)?;
+    warnings.extend(resolved.warning);
+    Ok(resolved.secret)
+}
+
+/// What the loops need to know of a configuration.
+fn policy_of(config: &Config) -> anyhow::Result<Policy> {
+    let mut groups = Vec::new();
+    let mut grouped: BTreeSet<&AccountName> = BTreeSet::new();
+    for group in config.groups.values() {
+        let mut members: Vec<MemberRules> = group
+            .members
+            .iter()
+            .map(|member| MemberRules {
+                account: member.account.clone(),
+                role: member.role,
+                ratio: member.ratio,
+                symbols: member.symbols.clone(),
+            })
+            .collect();
+        members.sort_by(|a, b| a.account.cmp(&b.account));
+        grouped.extend(
+            group
+                .members
+                .iter()
+                .filter(|member| member.role != Role::Observer)
+                .map(|member| &member.account),
+        );
+        groups.push(GroupPolicy {
+            rules: Arc::new(GroupRules {
+                name: group.name.clone(),
+                members,
+                counts_when: group.counts_when,
+                settle: group.settle,
+                deadline: group.deadline,
+                alert_max_age: group.alert_max_age,
+                slot_token: group.slot_token.as_ref().map(|token| token.regex().clone()),
+                confidence_min: CONFIDENCE_MIN,
+            }),
+            strategy: match &group.strategy {
+                Strategy::None => None,
+                Strategy::Plugin(name) => Some(name.clone()),
+            },
+        });
+    }
+    for account in config.accounts.values() {
+        if !grouped.contains(&account.name) {
+            groups.push(alone(config, account)?);
+        }
+    }
+    Ok(Policy {
+        groups,
+        routes: config.channels.values().map(route).collect(),
+    })
+}
+
+/// An account of no group is a group of its own: its alerts need nobody's agreement.
+fn alone(config: &Config, account: &Account) -> anyhow::Result<GroupPolicy> {
+    let name = GroupName::new(account.name.as_str())
+        .with_context(|| format!("account {} as a group of its own", account.name))?;
+    Ok(GroupPolicy {
+        rules: Arc::new(GroupRules {
+            name,
+            members: vec![MemberRules {
+                account: account.name.clone(),
+                role: Role::Main,
+                ratio: rust_decimal::Decimal::ONE,
+                symbols: BTreeMap::new(),
+            }],
+            counts_when: fillsync_core::view::CountsWhen::Filled,
+            settle: Duration::ZERO,
+            deadline: Duration::from_secs(30),
+            alert_max_age: config.daemon.alert_max_age,
+            slot_token: None,
+            confidence_min: CONFIDENCE_MIN,
+        }),
+        strategy: None,
+    })
+}
+
+fn route(channel: &ChannelConfig) -> Route {
+    Route {
+        channel: channel.name.clone(),
+        formatter: channel.formatter.clone(),
+        kinds: channel.alerts.iter().copied().collect(),
+        groups: channel
+            .groups
+            .as_ref()
+            .map(|groups| groups.iter().cloned().collect()),
+        can_edit: match &channel.kind {
+            ChannelKind::Telegram(_) => true,
+            ChannelKind::Webhook(webhook) => webhook.edits,
+            ChannelKind::Stdout => false,
+        },
+    }
+}
+
+/// The names of the components that the binary carries.
+#[must_use]
+pub fn known_plugins() -> Vec<&'static str> {
+    fillsync_plugin_host::first_party()
+        .iter()
+        .map(|plugin| plugin.name)
+        .collect()
+}
+
+/// The plugin names that a configuration uses.
+#[must_use]
+pub fn plugins_in_use(config: &Config) -> BTreeSet<fillsync_core::id::PluginName> {
+    let strategies = config.groups.values().filter_map(|group| match &group.strategy {
+        Strategy::Plugin(name) => Some(name.clone()),
+        Strategy::None => None,
+    });
+    let formatters = config.channels.values().map(|channel| channel.formatter.clone());
+    strategies
+        .chain(formatters)
+        .chain(config.plugins.keys().cloned())
+        .collect()
+}
+
+/// Reads a configuration file and says everything that is wrong with it.
+///
+/// # Errors
+/// The report, ready to print.
+pub fn load_config(path: &Path) -> anyhow::Result<fillsync_config::Loaded> {
+    fillsync_config::load(path, &known_plugins()).map_err(|problems| anyhow!(fillsync_config::report(&problems)))
+}

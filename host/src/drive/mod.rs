@@ -1,0 +1,13 @@
+//! The three loops: poll, synchronise, deliver.
+//!
+//! Each reads durable rows, calls the core and writes durable rows, at its own pace; what wakes it is
+//! only a hint that there may be something to read. So a crash at any point loses nothing, and a loop
+//! that is late finds the same as one that was on time. Nothing is decided here: decisions are the
+//! core's, and answers are the plugins'.
+
+pub mod deliver;
+pub mod evaluate;
+pub mod poll;
+pub mod synchronise;
+pub mod traverse;
+pub mod wake;

@@ -1,0 +1,315 @@
+//! One account's polling: executions first, then orders, again and again.
+//!
+//! A round reads from the end of what is proven (less an overlap, for rows that appear late) to the
+//! venue's present, fills known gaps, reads the open orders, and asks for the orders of fills that
+//! nobody tracked. A round that fails keeps what it got, says so once, and the next one begins where
+//! the proof ends: a failure can delay a fill but not lose it. Every so often a deeper rescan looks
+//! for rows that appeared later than the overlap.
+
+use crate::drive::traverse::{Found, TraverseError, Traverser};
+use crate::drive::wake::Wake;
+use crate::telemetry::{self, Voice};
+use fillsync_core::backoff::Backoff;
+use fillsync_core::coverage::{Coverage, Window};
+use fillsync_core::execution::ExecutionClass;
+use fillsync_core::id::Category;
+use fillsync_core::port::{Clock, Venue, VenueError};
+use fillsync_core::time::{HostTime, VenueTime};
+use fillsync_ledger::{Ledger, LedgerError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How one account is polled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollSettings {
+    /// From one round to the next.
+    pub poll_every: Duration,
+    /// How far the first round looks back.
+    pub lookback: Duration,
+    /// How far each round looks behind what is proven.
+    pub overlap: Duration,
+    /// How often a rescan looks further back.
+    pub rescan_every: Duration,
+    /// How far a rescan looks back.
+    pub rescan_span: Duration,
+}
+
+/// After a failure.
+const BACKOFF: Backoff = Backoff {
+    base: Duration::from_millis(500),
+    ceiling: Duration::from_secs(60),
+};
+/// After a refusal: the operator may mend the key at the venue.
+const REFUSED_WAIT: Duration = Duration::from_secs(300);
+/// Failures in a row after which the operator is told.
+const FAILURES_SILENT_MAX: u32 = 3;
+/// Known gaps that one round tries to fill.
+const GAPS_PER_ROUND_MAX: usize = 2;
+
+/// One account's polling.
+pub struct Poller {
+    /// The venue.
+    pub venue: Arc<dyn Venue>,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The host's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The hints.
+    pub wake: Arc<Wake>,
+    /// How events and system alerts are told.
+    pub voice: Arc<Voice>,
+    /// How it is polled.
+    pub settings: PollSettings,
+}
+
+enum RoundError {
+    Venue(VenueError),
+    Ledger(LedgerError),
+}
+
+impl From<TraverseError> for RoundError {
+    fn from(error: TraverseError) -> Self {
+        match error {
+            TraverseError::Venue(error) => Self::Venue(error),
+            TraverseError::Ledger(error) => Self::Ledger(error),
+            TraverseError::Endless(what) => Self::Venue(VenueError::Retry { what }),
+        }
+    }
+}
+
+impl From<VenueError> for RoundError {
+    fn from(error: VenueError) -> Self {
+        Self::Venue(error)
+    }
+}
+
+impl From<LedgerError> for RoundError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl Poller {
+    /// Polls until told to stop.
+    ///
+    /// # Errors
+    /// When the ledger takes no more: the daemon must be restarted.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), LedgerError> {
+        let account = self.venue.account().clone();
+        self.wake.begins(&account, self.clock.now());
+        let mut failures = 0u32;
+        let mut rescanned: BTreeMap<Category, Instant> = BTreeMap::new();
+        loop {
+            let began = Instant::now();
+            let round = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                round = self.round(&mut rescanned) => round,
+            };
+            let wait = match round {
+                Ok(()) => {
+                    if failures > FAILURES_SILENT_MAX {
+                        self.voice.account_is_back(&account).await;
+                    }
+                    failures = 0;
+                    self.wake.is_live(&account, self.clock.now());
+                    self.settings.poll_every.saturating_sub(began.elapsed())
+                }
+                Err(RoundError::Ledger(error)) if !error.is_passing() => return Err(error),
+                Err(RoundError::Ledger(error)) => {
+                    failures = failures.saturating_add(1);
+                    self.voice.ledger_waits(&error);
+                    BACKOFF.after(failures, seed(account.as_str()))
+                }
+                Err(RoundError::Venue(error)) => {
+                    failures = failures.saturating_add(1);
+                    self.failed(&error, failures).await
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.wake.ends(&account);
+        Ok(())
+    }
+
+    async fn failed(&self, error: &VenueError, failures: u32) -> Duration {
+        let account = self.venue.account();
+        let refused = matches!(error, VenueError::Refused { .. });
+        self.wake
+            .fails(account, self.clock.now(), &error.to_string(), refused);
+        let life = self.wake.lives().remove(account);
+        let since = life
+            .and_then(|life| life.failing)
+            .map_or_else(|| self.clock.now(), |(since, _)| since);
+        telemetry::poll_failed(account, failures, &error.to_string());
+        match error {
+            VenueError::Refused { what, remedy } => {
+                self.voice.key_refused(account, since, what, remedy).await;
+                REFUSED_WAIT
+            }
+            VenueError::Wait { after, .. } => *after,
+            VenueError::Retry { .. } | VenueError::Rejected { .. } => {
+                if failures == FAILURES_SILENT_MAX + 1 {
+                    self.voice
+                        .account_unreachable(account, since, &error.to_string())
+                        .await;
+                }
+                BACKOFF
+                    .after(failures, seed(account.as_str()))
+                    .max(self.settings.poll_every)
+            }
+        }
+    }
+
+    async fn round(&self, rescanned: &mut BTreeMap<Category, Instant>) -> Result<(), RoundError> {
+        let traverser = Traverser {
+            venue: self.venue.as_ref(),
+            ledger: &self.ledger,
+            clock: self.clock.as_ref(),
+        };
+        for category in self.venue.categories() {
+            let mut found = Found::default();
+            let outcome = self
+                .category(&traverser, category, rescanned, &mut found)
+                .await;
+            self.tell(category, &found).await;
+            outcome?;
+        }
+        Ok(())
+    }
+
+    async fn category(
+        &self,
+        traverser: &Traverser<'_>,
+        category: &Category,
+        rescanned: &mut BTreeMap<Category, Instant>,
+        found: &mut Found,
+    ) -> Result<(), RoundError> {
+        let now = self.venue.now().await?;
+        let coverage = self.coverage(category).await?;
+        let is_first = coverage.newest().is_none();
+        // The first record carries the positions: what was open before the data begin.
+        let mut positions = if is_first {
+            self.venue.positions(category).await?
+        } else {
+            None
+        };
+        let now = if is_first { self.venue.now().await? } else { now };
+        let from = self.start(&coverage, category, now, rescanned);
+        for window in Window::new(from, now).split(self.venue.window_max()) {
+            traverser
+                .executions(category, window, positions.take(), found)
+                .await?;
+            self.wake.facts.notify_one();
+        }
+        self.fill_gaps(traverser, category, &coverage, now, found).await?;
+        traverser.orders(category, found).await?;
+        traverser.wanted_orders(category, found).await?;
+        Ok(())
+    }
+
+    async fn coverage(&self, category: &Category) -> Result<Coverage, LedgerError> {
+        let account = self.venue.account().clone();
+        let category = category.clone();
+        self.ledger
+            .read(move |reader| {
+                Ok(reader
+                    .coverage(&account)?
+                    .remove(&category)
+                    .unwrap_or_default())
+            })
+            .await
+    }
+
+    /// Where a round begins to read.
+    fn start(
+        &self,
+        coverage: &Coverage,
+        category: &Category,
+        now: VenueTime,
+        rescanned: &mut BTreeMap<Category, Instant>,
+    ) -> VenueTime {
+        let reach = now.minus(self.venue.reach());
+        let Some(newest) = coverage.newest() else {
+            return now.minus(self.settings.lookback).max(reach);
+        };
+        let last = *rescanned
+            .entry(category.clone())
+            .or_insert_with(Instant::now);
+        let behind = if last.elapsed() >= self.settings.rescan_every {
+            rescanned.insert(category.clone(), Instant::now());
+            self.settings.rescan_span
+        } else {
+            self.settings.overlap
+        };
+        newest.to.minus(behind).max(newest.from).max(reach).min(now)
+    }
+
+    /// Tries the known gaps, the newest first; one that is older than the venue's reach is said to
+    /// be lost, once.
+    async fn fill_gaps(
+        &self,
+        traverser: &Traverser<'_>,
+        category: &Category,
+        coverage: &Coverage,
+        now: VenueTime,
+        found: &mut Found,
+    ) -> Result<(), RoundError> {
+        let reach = now.minus(self.venue.reach());
+        for gap in coverage.gaps().into_iter().rev().take(GAPS_PER_ROUND_MAX) {
+            if gap.to <= reach {
+                self.ledger
+                    .gap_unfillable(self.venue.account().clone(), category.clone(), gap)
+                    .await?;
+                self.voice
+                    .gap_is_lost(self.venue.account(), category, gap)
+                    .await;
+                continue;
+            }
+            let gap = Window::new(gap.from.max(reach), gap.to);
+            for window in gap.split(self.venue.window_max()) {
+                traverser.executions(category, window, None, found).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, category: &Category, found: &Found) {
+        let account = self.venue.account();
+        let now: HostTime = self.clock.now();
+        for new in &found.new {
+            if new.execution.class == ExecutionClass::OrderFill {
+                self.voice.fill_received(now, new);
+            }
+        }
+        if found.known > 0 {
+            telemetry::fills_already_processed(account, category, found.known);
+        }
+        for class in &found.unknown_classes {
+            self.voice.unknown_class(account, class).await;
+        }
+        for key in &found.conflicts {
+            self.voice.conflict(account, key).await;
+        }
+        if found.quarantined > 0 {
+            self.voice.quarantined(account, found.quarantined).await;
+        }
+        self.voice.flush().await;
+        if !found.markets.is_empty() {
+            self.wake.facts.notify_one();
+        }
+    }
+}
+
+/// A spread that differs from account to account.
+fn seed(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

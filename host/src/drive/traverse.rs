@@ -1,0 +1,317 @@
+//! One traversal: every page of one window, to the end.
+//!
+//! Law 9 lives here: coverage is claimed only by the record that ends a traversal, and a page that
+//! failed, or a cursor that came twice, leaves a known gap instead. Rows are recorded as they come,
+//! so what was seen before a failure is kept. A short page is held back until the next answer, which
+//! is mostly the empty one that ends the traversal, so that both go into one transaction.
+
+use fillsync_core::coverage::Window;
+use fillsync_core::execution::Execution;
+use fillsync_core::id::{Category, Market};
+use fillsync_core::order::Order;
+use fillsync_core::port::{Clock, Cursor, Page, Positions, Venue, VenueError};
+use fillsync_core::time::VenueTime;
+use fillsync_ledger::{Gap, Ledger, LedgerError, NewExecution, PageRecord, Proven, Recorded};
+use std::collections::{BTreeSet, HashSet};
+
+/// The most pages of one traversal; one that has more is cut and leaves a gap.
+pub const PAGES_MAX: u32 = 20_000;
+
+/// Pages with at least so many rows are recorded at once.
+const HOLD_ROWS_MAX: usize = 50;
+
+/// Why a traversal did not reach its end.
+#[derive(Debug, thiserror::Error)]
+pub enum TraverseError {
+    /// The venue gave no page.
+    #[error(transparent)]
+    Venue(#[from] VenueError),
+    /// The ledger took no page.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The pages do not end.
+    #[error("{0}")]
+    Endless(String),
+}
+
+/// What traversals found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// New executions.
+    pub new: Vec<NewExecution>,
+    /// Executions that were known.
+    pub known: u64,
+    /// Markets in which something changed.
+    pub markets: BTreeSet<Market>,
+    /// Orders that executions name and the ledger does not have.
+    pub orders_wanted: Vec<(fillsync_core::id::Symbol, fillsync_core::id::OrderId)>,
+    /// Class words never seen before.
+    pub unknown_classes: Vec<String>,
+    /// Rows that could not be read.
+    pub quarantined: u64,
+    /// Keys that came again with other content.
+    pub conflicts: Vec<String>,
+    /// Pages fetched.
+    pub pages: u32,
+}
+
+impl Found {
+    /// Adds what one record changed.
+    pub fn add(&mut self, recorded: Recorded) {
+        self.known += u64::from(recorded.known);
+        self.quarantined += u64::from(recorded.quarantined);
+        self.markets.extend(recorded.changed_markets);
+        self.unknown_classes.extend(recorded.new_unknown_classes);
+        self.orders_wanted = recorded.orders_wanted;
+        self.conflicts.extend(
+            recorded
+                .conflicts
+                .iter()
+                .map(|key| format!("{}/{}/{}", key.account, key.symbol, key.execution_id)),
+        );
+        self.new.extend(recorded.new);
+    }
+}
+
+/// One account's venue with the ledger that its pages go to.
+pub struct Traverser<'a> {
+    /// The venue.
+    pub venue: &'a dyn Venue,
+    /// The ledger.
+    pub ledger: &'a Ledger,
+    /// The host's clock.
+    pub clock: &'a dyn Clock,
+}
+
+impl Traverser<'_> {
+    fn blank(&self, category: &Category) -> PageRecord {
+        PageRecord::new(
+            self.venue.account().clone(),
+            self.venue.kind(),
+            category.clone(),
+            self.clock.now(),
+        )
+    }
+
+    /// Reads every execution of a window, and proves it.
+    ///
+    /// # Errors
+    /// When a page did not come or the pages do not end: the window is then a known gap.
+    pub async fn executions(
+        &self,
+        category: &Category,
+        window: Window,
+        positions: Option<Positions>,
+        found: &mut Found,
+    ) -> Result<(), TraverseError> {
+        match self.walk(category, window, positions, found).await {
+            Ok(()) => Ok(()),
+            Err(TraverseError::Ledger(error)) => Err(error.into()),
+            Err(error) => {
+                let mut record = self.blank(category);
+                record.gap = Some(Gap {
+                    window,
+                    reason: error.to_string(),
+                });
+                found.add(self.ledger.record(record).await?);
+                Err(error)
+            }
+        }
+    }
+
+    async fn walk(
+        &self,
+        category: &Category,
+        window: Window,
+        positions: Option<Positions>,
+        found: &mut Found,
+    ) -> Result<(), TraverseError> {
+        let mut pager = Pager::default();
+        let mut held = self.blank(category);
+        held.positions = positions;
+        let mut rows = 0u32;
+        loop {
+            let answer = self
+                .venue
+                .executions(category, window, pager.cursor())
+                .await;
+            let page: Page<Execution> = match answer {
+                Ok(page) => page,
+                Err(error) => {
+                    self.keep(held, found).await?;
+                    return Err(error.into());
+                }
+            };
+            held.seen_at = self.clock.now();
+            rows = rows.saturating_add(u32::try_from(page.rows.len()).unwrap_or(u32::MAX));
+            held.executions.extend(page.rows);
+            held.unreadable.extend(page.unreadable);
+            found.pages += 1;
+            if page.next.is_none() {
+                held.proven = Some(Proven {
+                    window,
+                    pages: pager.pages + 1,
+                    rows,
+                });
+                found.add(self.ledger.record(held).await?);
+                return Ok(());
+            }
+            if held.executions.len() >= HOLD_ROWS_MAX {
+                let full = std::mem::replace(&mut held, self.blank(category));
+                found.add(self.ledger.record(full).await?);
+            }
+            if let Err(why) = pager.turn(page.next) {
+                self.keep(held, found).await?;
+                return Err(TraverseError::Endless(why));
+            }
+        }
+    }
+
+    async fn keep(&self, held: PageRecord, found: &mut Found) -> Result<(), LedgerError> {
+        if !held.executions.is_empty() || !held.unreadable.is_empty() || held.positions.is_some() {
+            found.add(self.ledger.record(held).await?);
+        }
+        Ok(())
+    }
+
+    /// Reads every open order, and asks for those that are no longer among them.
+    ///
+    /// # Errors
+    /// When a page did not come, or the pages do not end: nothing is claimed then.
+    pub async fn orders(&self, category: &Category, found: &mut Found) -> Result<(), TraverseError> {
+        let checked_at = self.venue.now().await?;
+        let (account, asked) = (self.venue.account().clone(), category.clone());
+        let before: Vec<Order> = self
+            .ledger
+            .read(move |reader| reader.open_orders(&account, &asked))
+            .await?;
+        let mut pager = Pager::default();
+        let mut record = self.blank(category);
+        loop {
+            let page = self.venue.open_orders(category, pager.cursor()).await?;
+            record.orders.extend(page.rows);
+            record.unreadable.extend(page.unreadable);
+            if page.next.is_none() {
+                break;
+            }
+            pager.turn(page.next).map_err(TraverseError::Endless)?;
+        }
+        let listed: HashSet<&fillsync_core::id::OrderId> =
+            record.orders.iter().map(|order| &order.order_id).collect();
+        let vanished: Vec<&Order> = before
+            .iter()
+            .filter(|order| !listed.contains(&order.order_id))
+            .collect();
+        let mut looked_up = Vec::new();
+        let mut is_complete = true;
+        for (index, order) in vanished.into_iter().enumerate() {
+            if index >= LOOK_UPS_MAX {
+                is_complete = false;
+                break;
+            }
+            let answer = self
+                .venue
+                .order(category, &order.market.symbol, &order.order_id)
+                .await?;
+            match answer {
+                Some(order) => looked_up.push(order),
+                None => self.gone(order, checked_at).await?,
+            }
+        }
+        record.orders.extend(looked_up);
+        record.seen_at = self.clock.now();
+        // Orders that were not looked up may have ended: until they are, nothing is claimed.
+        record.orders_checked = is_complete.then_some(checked_at);
+        found.add(self.ledger.record(record).await?);
+        Ok(())
+    }
+
+    async fn gone(&self, order: &Order, at: VenueTime) -> Result<(), LedgerError> {
+        self.ledger
+            .order_gone(
+                order.market.account.clone(),
+                order.market.category.clone(),
+                order.market.symbol.clone(),
+                order.order_id.clone(),
+                at,
+            )
+            .await
+    }
+
+    /// Asks for the orders that executions name and the ledger does not have: fills of orders that
+    /// nobody tracked.
+    ///
+    /// # Errors
+    /// When the venue did not answer; what came before it is recorded.
+    pub async fn wanted_orders(
+        &self,
+        category: &Category,
+        found: &mut Found,
+    ) -> Result<(), TraverseError> {
+        let wanted = std::mem::take(&mut found.orders_wanted);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut record = self.blank(category);
+        let mut failure = None;
+        for (symbol, order_id) in wanted.iter().take(LOOK_UPS_MAX) {
+            match self.venue.order(category, symbol, order_id).await {
+                Ok(Some(order)) => record.orders.push(order),
+                Ok(None) => {
+                    self.ledger
+                        .order_gone(
+                            self.venue.account().clone(),
+                            category.clone(),
+                            symbol.clone(),
+                            order_id.clone(),
+                            self.venue.now().await?,
+                        )
+                        .await?;
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        record.seen_at = self.clock.now();
+        if !record.orders.is_empty() {
+            found.add(self.ledger.record(record).await?);
+        }
+        failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+/// The most orders that are looked up by id in one round.
+const LOOK_UPS_MAX: usize = 40;
+
+/// Turns pages, and refuses a cursor that comes twice or pages without end.
+#[derive(Debug, Default)]
+struct Pager {
+    cursor: Option<Cursor>,
+    seen: HashSet<Cursor>,
+    pages: u32,
+}
+
+impl Pager {
+    fn cursor(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()
+    }
+
+    fn turn(&mut self, next: Option<Cursor>) -> Result<(), String> {
+        self.pages += 1;
+        if self.pages >= PAGES_MAX {
+            return Err(format!("the venue gave {PAGES_MAX} pages without an end"));
+        }
+        if let Some(cursor) = &next
+            && !self.seen.insert(cursor.clone())
+        {
+            return Err(format!(
+                "the venue repeated a cursor after {} pages",
+                self.pages
+            ));
+        }
+        self.cursor = next;
+        Ok(())
+    }
+}

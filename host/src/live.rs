@@ -1,0 +1,49 @@
+//! What only the running daemon knows, for its HTTP side: plugins, health, readiness.
+
+use crate::drive::wake::{AccountLife, Wake};
+use fillsync_api::{Health, Live};
+use fillsync_core::port::Clock;
+use fillsync_core::time::HostTime;
+use fillsync_ledger::Ledger;
+use fillsync_plugin_host::Registry;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An account whose last complete round is older than this is not healthy.
+const DATA_AGE_MAX: Duration = Duration::from_secs(120);
+
+/// The daemon, seen from its HTTP side.
+pub struct Daemon {
+    /// The plugins.
+    pub plugins: Arc<Registry>,
+    /// How every account is.
+    pub wake: Arc<Wake>,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The host's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Daemon {
+    fn complaints(&self, now: HostTime) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if let Some(cause) = self.ledger.poisoned() {
+            reasons.push(format!("the ledger takes no more writes: {cause}"));
+        }
+        for (account, life) in self.wake.lives() {
+            if let Some(reason) = complaint(&life, now) {
+                reasons.push(format!("account {account}: {reason}"));
+            }
+        }
+        reasons
+    }
+}
+
+fn complaint(life: &AccountLife, now: HostTime) -> Option<String> {
+    if let Some((since, what)) = &life.failing {
+        return Some(format!("fails since {}: {what}", since.clock()));
+    }
+    let last = life.live_at.unwrap_or(life.started_at);
+    let age = now.since(last);
+    (age > DATA_AGE_MAX).then(|| format!("no complete round for {}s", age.as_secs()))
+}

@@ -1,0 +1,325 @@
+//! Named events: each is a log line, and a row of `/events` where an operator may look for it later.
+//!
+//! The names are a surface that users hold on to (design, section 7). System alerts go out from here
+//! too: they are told once for each happening, by an identity made of what happened and since when,
+//! and routed like every other alert. Nothing here is told twice because a timer ran out.
+
+use crate::policy::Policy;
+use fillsync_core::alert::{Alert, AlertBody, Severity, SystemAlert};
+use fillsync_core::coverage::Window;
+use fillsync_core::id::{AccountName, Category, ChannelName, GroupName};
+use fillsync_core::port::Clock;
+use fillsync_core::time::{HostTime, VenueTime};
+use fillsync_ledger::{AlertRow, EventRow, Ledger, LedgerError, NewExecution, PluginEventRow};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Notify, watch};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The most events that wait to be written; the rest is in the log only.
+const EVENTS_WAITING_MAX: usize = 1_000;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Starts logging to standard error; the returned handle changes the level while it runs.
+///
+/// # Errors
+/// When a subscriber is set already, or the level is no filter.
+pub fn start(format: LogFormat, level: &str) -> anyhow::Result<LogLevel> {
+    let filter = EnvFilter::try_new(level)?;
+    let (filter, handle) = reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry().with(filter);
+    match format {
+        LogFormat::Text => registry
+            .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false))
+            .try_init()?,
+        LogFormat::Json => registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_writer(std::io::stderr),
+            )
+            .try_init()?,
+    }
+    Ok(LogLevel {
+        set: Arc::new(move |level| {
+            let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
+            handle.reload(filter).map_err(|error| error.to_string())
+        }),
+    })
+}
+
+/// Changes the log's level while it runs.
+#[derive(Clone)]
+pub struct LogLevel {
+    set: Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
+}
+
+impl LogLevel {
+    /// Sets the level.
+    ///
+    /// # Errors
+    /// When the text is no filter.
+    pub fn set(&self, level: &str) -> Result<(), String> {
+        (self.set)(level)
+    }
+}
+
+/// Fills of a page that were known.
+pub fn fills_already_processed(account: &AccountName, category: &Category, count: u64) {
+    tracing::debug!(event = "fill_already_processed", %account, %category, count, "rows were known");
+}
+
+/// A round of polling failed.
+pub fn poll_failed(account: &AccountName, failures: u32, error: &str) {
+    tracing::warn!(event = "poll_failed", %account, failures, error, "polling failed; what is proven stays, the rest is tried again");
+}
+
+/// Tells events and system alerts.
+pub struct Voice {
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    policy: watch::Receiver<Arc<Policy>>,
+    alerts: Arc<dyn Fn() + Send + Sync>,
+    waiting: Mutex<Vec<EventRow>>,
+    written: Notify,
+}
+
+impl Voice {
+    /// A voice that writes to a ledger, routes by a policy, and hints to `alerts`.
+    #[must_use]
+    pub fn new(
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        policy: watch::Receiver<Arc<Policy>>,
+        alerts: Arc<dyn Fn() + Send + Sync>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            ledger,
+            clock,
+            policy,
+            alerts,
+            waiting: Mutex::default(),
+            written: Notify::new(),
+        })
+    }
+
+    /// Keeps an event for `/events`; [`Voice::flush`] writes it.
+    pub fn keep(
+        &self,
+        name: &str,
+        account: Option<&AccountName>,
+        group: Option<&GroupName>,
+        fields: &Value,
+    ) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < EVENTS_WAITING_MAX {
+            waiting.push(EventRow {
+                at: self.clock.now(),
+                name: name.to_owned(),
+                account: account.cloned(),
+                group: group.cloned(),
+                json: fields.to_string(),
+            });
+        }
+    }
+
+    /// Writes the events that wait. A failure is logged: events explain, they are no facts.
+    pub async fn flush(&self) {
+        let rows = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        if rows.is_empty() {
+            return;
+        }
+        if let Err(error) = self.ledger.log_events(rows).await {
+            tracing::warn!(event = "events_not_kept", %error, "events are in the log only");
+        }
+        self.written.notify_waiters();
+    }
+
+    /// A fill that was not known.
+    pub fn fill_received(&self, now: HostTime, new: &NewExecution) {
+        let execution = &new.execution;
+        let (account, symbol) = (&execution.market.account, &execution.market.symbol);
+        let fields = json!({
+            "symbol": symbol, "side": execution.side.title(), "quantity": execution.quantity,
+            "price": execution.price, "order_id": execution.order_id, "exec_id": execution.execution_id,
+            "executed_at": execution.executed_at.to_string(),
+        });
+        tracing::info!(event = "fill_received", %account, %symbol, side = execution.side.title(),
+            quantity = %execution.quantity, price = %execution.price, exec_id = %execution.execution_id,
+            seen_after_ms = now.ms() - execution.executed_at.ms(), "fill");
+        self.keep("fill_received", Some(account), None, &fields);
+        if !new.order_was_tracked {
+            let order_id = execution.order_id.as_ref().map(ToString::to_string);
+            tracing::info!(event = "untracked_fill_detected", %account, %symbol, order_id,
+                quantity = %execution.quantity, "a fill of an order that was not known");
+            self.keep("untracked_fill_detected", Some(account), None, &fields);
+        }
+    }
+
+    /// Something happened to a plugin.
+    pub async fn plugin_event(&self, row: PluginEventRow) {
+        if let Err(error) = self.ledger.log_plugin_event(row).await {
+            tracing::warn!(event = "events_not_kept", %error, "a plugin's event is in the log only");
+        }
+    }
+
+    /// Raises a system alert, once for its identity.
+    pub async fn system(&self, account: Option<&AccountName>, severity: Severity, identity: String, body: SystemAlert) {
+        self.system_but(None, account, severity, identity, body).await;
+    }
+
+    async fn system_but(
+        &self,
+        but: Option<&ChannelName>,
+        account: Option<&AccountName>,
+        severity: Severity,
+        identity: String,
+        body: SystemAlert,
+    ) {
+        let now = self.clock.now();
+        let alert = Alert {
+            identity: format!("system/{identity}"),
+            revision: 0,
+            severity,
+            group: None,
+            symbol: None,
+            position: None,
+            cycle: None,
+            account: account.map(|name| fillsync_core::alert::AlertAccount {
+                name: name.clone(),
+                role: None,
+            }),
+            at: VenueTime::from_us(now.us()),
+            body: AlertBody::System(body),
+        };
+        let mut channels = self.policy.borrow().channels_for(&alert);
+        channels.retain(|channel| Some(channel) != but);
+        let row = AlertRow {
+            alert,
+            channels,
+            suppressed: false,
+        };
+        match self.ledger.raise(vec![row], now).await {
+            Ok(_) => (self.alerts)(),
+            Err(error) => {
+                tracing::error!(event = "alert_not_kept", %error, identity, "a system alert is in the log only");
+            }
+        }
+    }
+
+    /// The venue refuses a key.
+    pub async fn key_refused(&self, account: &AccountName, since: HostTime, what: &str, remedy: &str) {
+        tracing::error!(event = "key_refused", %account, error = what, remedy, "the venue refuses the key");
+        self.system(Some(account), Severity::Critical, format!("key-refused/{account}/{}", since.us()), SystemAlert {
+            topic: "key-refused".to_owned(),
+            text: format!("{account}: {what}"),
+            remedy: Some(remedy.to_owned()),
+        }).await;
+    }
+
+    /// An account cannot be reached.
+    pub async fn account_unreachable(&self, account: &AccountName, since: HostTime, what: &str) {
+        self.system(Some(account), Severity::Warning, format!("account-unreachable/{account}/{}", since.us()), SystemAlert {
+            topic: "account-unreachable".to_owned(),
+            text: format!("{account} not reachable since {}: {what}", since.clock()),
+            remedy: Some("its counts are not confirmed until it answers again; fills are fetched when it does".to_owned()),
+        }).await;
+    }
+
+    /// An account answers again.
+    pub async fn account_is_back(&self, account: &AccountName) {
+        tracing::info!(event = "account_reachable", %account, "answers again");
+        self.system(Some(account), Severity::Info, format!("account-reachable/{account}/{}", self.clock.now().us()), SystemAlert {
+            topic: "account-reachable".to_owned(),
+            text: format!("{account} answers again; everything since was fetched"),
+            remedy: None,
+        }).await;
+    }
+
+    /// The ledger cannot write just now.
+    pub fn ledger_waits(&self, error: &LedgerError) {
+        tracing::error!(event = "ledger_waits", %error, "nothing is lost: the page is asked for again");
+    }
+
+    /// A window that the venue can no longer serve.
+    pub async fn gap_is_lost(&self, account: &AccountName, category: &Category, gap: Window) {
+        tracing::error!(event = "coverage_gap", %account, %category, %gap, "the venue can no longer serve this window");
+        self.keep("coverage_gap", Some(account), None, &json!({"category": category, "from": gap.from.to_string(), "to": gap.to.to_string(), "unfillable": true}));
+        self.system(Some(account), Severity::Critical, format!("coverage-gap/{account}/{category}/{}", gap.from.us()), SystemAlert {
+            topic: "coverage-gap".to_owned(),
+            text: format!("{account} {category}: fills from {} to {} can no longer be fetched", gap.from, gap.to),
+            remedy: Some("import them from the venue's own export, or leave the gap; counts that touch it say \"at least\"".to_owned()),
+        }).await;
+    }
+
+    /// A class word that was never seen.
+    pub async fn unknown_class(&self, account: &AccountName, class: &str) {
+        tracing::warn!(event = "unknown_class", %account, class, "stored raw, classed unknown");
+        self.system(Some(account), Severity::Warning, format!("unknown-class/{account}/{class}"), SystemAlert {
+            topic: "unknown-class".to_owned(),
+            text: format!("{account}: the venue reports executions of an unknown kind {class:?}; they are stored raw and count for nothing"),
+            remedy: Some("look at them with `fillsync fills`, and look for a newer fillsync".to_owned()),
+        }).await;
+    }
+
+    /// The same id with other content.
+    pub async fn conflict(&self, account: &AccountName, key: &str) {
+        tracing::error!(event = "fill_conflict", %account, key, "the same execution came with other content; the first is kept");
+        self.system(Some(account), Severity::Critical, format!("fill-conflict/{key}"), SystemAlert {
+            topic: "fill-conflict".to_owned(),
+            text: format!("the venue reported execution {key} again with other content; what came first is kept"),
+            remedy: Some("compare it with the venue's own page".to_owned()),
+        }).await;
+    }
+
+    /// Rows that could not be read.
+    pub async fn quarantined(&self, account: &AccountName, rows: u64) {
+        tracing::error!(event = "row_quarantined", %account, rows, "rows could not be read; they are kept raw");
+        self.system(Some(account), Severity::Critical, format!("row-quarantined/{account}/{}", self.clock.now().us()), SystemAlert {
+            topic: "row-quarantined".to_owned(),
+            text: format!("{account}: {rows} rows of the venue could not be read; they are kept raw, the rest was taken"),
+            remedy: Some("look at the table `quarantine`, and look for a newer fillsync".to_owned()),
+        }).await;
+    }
+
+    /// A plugin was set aside after failing again and again.
+    pub async fn plugin_set_aside(&self, plugin: &str, until: HostTime, error: &str) {
+        tracing::error!(event = "plugin_failed", plugin, error, until = %until, "set aside");
+        self.system(None, Severity::Critical, format!("plugin-set-aside/{plugin}/{}", until.us()), SystemAlert {
+            topic: "plugin-set-aside".to_owned(),
+            text: format!("plugin {plugin} failed again and again ({error}); own counts and plain words are used until {}", until.clock()),
+            remedy: Some("put a mended file in its place; it is taken up while fillsync runs".to_owned()),
+        }).await;
+    }
+
+    /// A candidate was not taken.
+    pub async fn plugin_rejected(&self, plugin: &str, sha256: &str, why: &str, hint: &str) {
+        self.system(None, Severity::Warning, format!("plugin-rejected/{plugin}/{sha256}"), SystemAlert {
+            topic: "plugin-rejected".to_owned(),
+            text: format!("plugin {plugin} was not taken: {why}; what was active stays"),
+            remedy: Some(hint.to_owned()),
+        }).await;
+    }
+
+    /// A receiver will not take a message: tell it to the others.
+    pub async fn dead_letter(&self, channel: &ChannelName, what: &str, remedy: &str) {
+        self.system_but(Some(channel), None, Severity::Critical, format!("dead-letter/{channel}/{what}"), SystemAlert {
+            topic: "dead-letter".to_owned(),
+            text: format!("channel {channel} refuses messages: {what}"),
+            remedy: Some(remedy.to_owned()),
+        }).await;
+    }
+}

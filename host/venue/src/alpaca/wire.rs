@@ -1,0 +1,338 @@
+//! Alpaca's rows, and what they are in fillsync's words. Nothing here sends or waits.
+//!
+//! A row is a set of [`Field`]s over its own JSON text: unknown keys are passed over, null and empty are
+//! absent, and a value that cannot be read is named. Amounts are strings and may be negative where the
+//! account is short; here they are quantities without a sign, because the side says the rest. Sources:
+//! the documentation of account activities, orders and positions, and recorded answers.
+
+use crate::field::{Field, RowError, fields};
+use fillsync_core::amount::{Price, Quantity};
+use fillsync_core::execution::{Execution, ExecutionClass, Side, Source};
+use fillsync_core::id::{
+    AccountName, Category, ClientOrderId, ExecutionId, Market, OrderId, Symbol,
+};
+use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, StopKind};
+use fillsync_core::port::Position;
+use fillsync_core::time::VenueTime;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::str::FromStr;
+
+/// The quotes of crypto pairs, the longer of two that fit first.
+const CRYPTO_QUOTES: [&str; 4] = ["USDT", "USDC", "USD", "BTC"];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FillRow<'a> {
+    #[serde(borrow)]
+    id: Field<'a>,
+    #[serde(borrow)]
+    activity_type: Field<'a>,
+    #[serde(borrow)]
+    transaction_time: Field<'a>,
+    #[serde(borrow)]
+    price: Field<'a>,
+    #[serde(borrow)]
+    qty: Field<'a>,
+    #[serde(borrow)]
+    side: Field<'a>,
+    #[serde(borrow)]
+    symbol: Field<'a>,
+    #[serde(borrow)]
+    leaves_qty: Field<'a>,
+    #[serde(borrow)]
+    order_id: Field<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RowId<'a> {
+    #[serde(borrow)]
+    id: Field<'a>,
+}
+
+/// The whole id of an activity: what the next page is asked for with.
+#[must_use]
+pub fn activity_id(raw: &RawValue) -> Option<String> {
+    let row: RowId<'_> = fields(raw).ok()?;
+    row.id.text().map(|id| id.into_owned())
+}
+
+/// Reads one `FILL` activity.
+///
+/// # Errors
+/// When a field that a fill cannot do without is missing or cannot be read.
+pub fn read_fill(
+    raw: &RawValue,
+    account: &AccountName,
+    category: &Category,
+    source: Source,
+) -> Result<Execution, RowError> {
+    let row: FillRow<'_> = fields(raw)?;
+    let quantity = row.qty.need("qty", Quantity::parse)?.abs();
+    let side_text = row
+        .side
+        .need("side", |text| Ok::<_, &str>(text.to_owned()))?;
+    let class = match row.activity_type.text().as_deref() {
+        Some("FILL") => ExecutionClass::OrderFill,
+        other => ExecutionClass::Unknown(other.unwrap_or("").chars().take(64).collect()),
+    };
+    let market = Market {
+        account: account.clone(),
+        category: category.clone(),
+        symbol: row.symbol.need("symbol", trimmed_symbol)?,
+    };
+    Ok(Execution {
+        market,
+        execution_id: row
+            .id
+            .need("id", |id| ExecutionId::new(execution_half(id)))?,
+        class,
+        order_id: row.order_id.read("order_id", OrderId::from_str)?,
+        client_order_id: None,
+        side: side(&side_text)?,
+        quantity,
+        price: row.price.need("price", Price::parse)?,
+        fee: None,
+        is_maker: None,
+        leaves_quantity: row
+            .leaves_qty
+            .read("leaves_qty", Quantity::parse)?
+            .map(Quantity::abs),
+        // A plain sell never opens a short: Alpaca calls that `sell_short`.
+        closed_quantity: (side_text == "sell").then_some(quantity),
+        order_kind: OrderKind::Unstated,
+        stop: StopKind::None,
+        venue_sequence: None,
+        executed_at: row
+            .transaction_time
+            .need("transaction_time", VenueTime::parse)?,
+        source,
+        raw: raw.get().to_owned(),
+    })
+}
+
+/// The uuid of `20200522035112065::a80dfbdf-…`: the digits before it are New York's local time.
+fn execution_half(id: &str) -> &str {
+    id.rsplit_once("::").map_or(id, |(_, uuid)| uuid)
+}
+
+fn side(text: &str) -> Result<Side, RowError> {
+    match text {
+        "buy" => Ok(Side::Buy),
+        "sell" | "sell_short" => Ok(Side::Sell),
+        other => Err(RowError::unreadable(
+            "side",
+            other,
+            "none of buy, sell, sell_short",
+        )),
+    }
+}
+
+/// The documentation's own sample of a position has a blank after its symbol.
+fn trimmed_symbol(text: &str) -> Result<Symbol, fillsync_core::id::IdError> {
+    Symbol::new(text.trim())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OrderRow<'a> {
+    #[serde(borrow)]
+    id: Field<'a>,
+    #[serde(borrow)]
+    client_order_id: Field<'a>,
+    #[serde(borrow)]
+    created_at: Field<'a>,
+    #[serde(borrow)]
+    updated_at: Field<'a>,
+    #[serde(borrow)]
+    replaces: Field<'a>,
+    #[serde(borrow)]
+    symbol: Field<'a>,
+    #[serde(borrow)]
+    qty: Field<'a>,
+    #[serde(borrow)]
+    filled_qty: Field<'a>,
+    #[serde(borrow, rename = "type")]
+    kind: Field<'a>,
+    #[serde(borrow)]
+    order_type: Field<'a>,
+    #[serde(borrow)]
+    side: Field<'a>,
+    #[serde(borrow)]
+    position_intent: Field<'a>,
+    #[serde(borrow)]
+    limit_price: Field<'a>,
+    #[serde(borrow)]
+    status: Field<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SubmittedRow<'a> {
+    #[serde(borrow)]
+    submitted_at: Field<'a>,
+}
+
+/// When an order was submitted: what lists of orders are walked by.
+#[must_use]
+pub fn submitted_at(raw: &RawValue) -> Option<VenueTime> {
+    let row: SubmittedRow<'_> = fields(raw).ok()?;
+    row.submitted_at
+        .text()
+        .and_then(|text| VenueTime::parse(&text).ok())
+}
+
+/// Reads one order. The parent of a multi-leg option order has no symbol and no side of its own and
+/// cannot be read; its legs can.
+///
+/// # Errors
+/// When a field that an order cannot do without is missing or cannot be read.
+pub fn read_order(
+    raw: &RawValue,
+    account: &AccountName,
+    category: &Category,
+) -> Result<Order, RowError> {
+    let row: OrderRow<'_> = fields(raw)?;
+    let kind_text = row
+        .kind
+        .text()
+        .or_else(|| row.order_type.text())
+        .unwrap_or_default();
+    let (kind, stop) = kind(&kind_text);
+    let side_text = row
+        .side
+        .need("side", |text| Ok::<_, &str>(text.to_owned()))?;
+    let market = Market {
+        account: account.clone(),
+        category: category.clone(),
+        symbol: row.symbol.need("symbol", trimmed_symbol)?,
+    };
+    let created_at = row.created_at.need("created_at", VenueTime::parse)?;
+    let intent = row.position_intent.text();
+    Ok(Order {
+        market,
+        order_id: row.id.need("id", OrderId::from_str)?,
+        client_order_id: row
+            .client_order_id
+            .read("client_order_id", ClientOrderId::from_str)?,
+        side: side(&side_text)?,
+        lane: Lane::OneWay,
+        stop,
+        reduce_only: matches!(intent.as_deref(), Some("buy_to_close" | "sell_to_close")),
+        quantity: row.qty.read("qty", Quantity::parse)?.map(Quantity::abs),
+        price: match kind {
+            OrderKind::Market => None,
+            _ => row.limit_price.read("limit_price", Price::parse)?,
+        },
+        filled_quantity: row
+            .filled_qty
+            .read("filled_qty", Quantity::parse)?
+            .unwrap_or(Quantity::ZERO)
+            .abs(),
+        status: order_status(row.status.text().as_deref().unwrap_or("")),
+        created_at,
+        updated_at: row
+            .updated_at
+            .read("updated_at", VenueTime::parse)?
+            .unwrap_or(created_at),
+        replaces: row.replaces.read("replaces", OrderId::from_str)?,
+        kind,
+        raw: raw.get().to_owned(),
+    })
+}
+
+fn kind(text: &str) -> (OrderKind, StopKind) {
+    match text {
+        "limit" => (OrderKind::Limit, StopKind::None),
+        "market" => (OrderKind::Market, StopKind::None),
+        "stop" => (OrderKind::Market, StopKind::Other),
+        "stop_limit" => (OrderKind::Limit, StopKind::Other),
+        "trailing_stop" => (OrderKind::Market, StopKind::TrailingStop),
+        "" => (OrderKind::Unstated, StopKind::None),
+        other => (
+            OrderKind::Unknown(other.chars().take(64).collect()),
+            StopKind::None,
+        ),
+    }
+}
+
+/// The status in shared words. `done_for_day` and `calculated` are not final: a good-till-cancelled
+/// order goes on the next day.
+#[must_use]
+pub fn order_status(status: &str) -> OrderStatus {
+    match status {
+        "new"
+        | "accepted"
+        | "pending_new"
+        | "partially_filled"
+        | "accepted_for_bidding"
+        | "pending_cancel"
+        | "pending_replace"
+        | "pending_review"
+        | "held"
+        | "stopped"
+        | "suspended"
+        | "calculated"
+        | "done_for_day" => OrderStatus::Open,
+        "filled" => OrderStatus::Filled,
+        "canceled" | "expired" => OrderStatus::Cancelled,
+        "rejected" => OrderStatus::Rejected,
+        "replaced" => OrderStatus::Replaced,
+        other => OrderStatus::Unknown(other.chars().take(64).collect()),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PositionRow<'a> {
+    #[serde(borrow)]
+    symbol: Field<'a>,
+    #[serde(borrow)]
+    asset_class: Field<'a>,
+    #[serde(borrow)]
+    qty: Field<'a>,
+    #[serde(borrow)]
+    side: Field<'a>,
+}
+
+/// Reads one position; none when it is flat.
+///
+/// # Errors
+/// When it is not flat and a field is missing or cannot be read.
+pub fn read_position(raw: &RawValue) -> Result<Option<Position>, RowError> {
+    let row: PositionRow<'_> = fields(raw)?;
+    let quantity = row.qty.need("qty", Quantity::parse)?;
+    if quantity.is_zero() {
+        return Ok(None);
+    }
+    let is_crypto = row
+        .asset_class
+        .text()
+        .is_some_and(|class| class.starts_with("crypto"));
+    let symbol = row.symbol.need("symbol", |text| {
+        let text = text.trim();
+        Symbol::new(if is_crypto {
+            slashed(text)
+        } else {
+            text.to_owned()
+        })
+    })?;
+    // The side and the sign say the same; older rows of shorts have been seen without the sign.
+    let is_short = quantity.is_negative() || row.side.text().as_deref() == Some("short");
+    let quantity = if is_short { -quantity.abs() } else { quantity };
+    Ok(Some(Position {
+        symbol,
+        lane: Lane::OneWay,
+        quantity,
+    }))
+}
+
+/// `BTCUSD`, as positions of crypto spell it, in the spelling of orders and fills: `BTC/USD`.
+fn slashed(symbol: &str) -> String {
+    let pair = CRYPTO_QUOTES.iter().find_map(|quote| {
+        let base = symbol.strip_suffix(quote)?;
+        (!base.is_empty() && !base.contains('/')).then(|| format!("{base}/{quote}"))
+    });
+    pair.unwrap_or_else(|| symbol.to_owned())
+}

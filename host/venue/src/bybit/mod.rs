@@ -1,0 +1,19 @@
+//! Bybit V5.
+//!
+//! Executions come from `execution/list`, unfiltered: it mixes fills with funding, liquidations and
+//! settlements, and a filter for trades would hide the latter. Orders come from `order/realtime` (open)
+//! and `order/history` (one order, by id), positions from `position/list`. Only `retCode` decides what an
+//! answer means; texts are localised. Deliberately absent: the private stream, `execution.fast`
+//! (no fee, no client order id), and RSA keys.
+
+mod client;
+mod config;
+mod refusal;
+mod session;
+mod symbol;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+pub use client::Bybit;
+pub use config::{LINEAR_SETTLE_COINS, OPTION_BASE_COINS};

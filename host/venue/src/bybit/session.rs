@@ -1,0 +1,249 @@
+//! One signed request to Bybit, and what its answer means.
+//!
+//! The query that is signed is taken from the very URL that is sent. A time stamp that Bybit refuses leads
+//! to one measurement of its clock and one more attempt; every other refusal goes to the caller with what
+//! it asks for. Nothing here knows what the rows of an answer are.
+
+use super::client::Bybit;
+use super::config::RECV_WINDOW_MS;
+use super::refusal::{self, Action};
+use super::wire::{Bare, ServerTime};
+use crate::field::whole;
+use crate::http::Answer;
+use fillsync_core::port::VenueError;
+use fillsync_core::time::VenueTime;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use sha2::Sha256;
+
+pub(super) const SERVER_TIME: &str = "/v5/market/time";
+
+/// The signature of a request: lower-case hex of HMAC-SHA256 over time stamp, key, window and query.
+pub(super) fn sign(secret: &str, timestamp: &str, key: &str, query: &str) -> Option<String> {
+    // A key of any length is taken; the library's signature allows for others.
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    for part in [timestamp, key, RECV_WINDOW_MS, query] {
+        mac.update(part.as_bytes());
+    }
+    Some(hex::encode(mac.finalize().into_bytes()))
+}
+
+impl Bybit {
+    /// An error's beginning: who, where.
+    pub(super) fn name(&self, path: &str) -> String {
+        format!("account {}: Bybit {path}", self.account)
+    }
+
+    pub(super) fn retry(&self, path: &str, what: &str) -> VenueError {
+        VenueError::Retry {
+            what: format!("{}: {what}", self.name(path)),
+        }
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        path: &str,
+        query: &str,
+        headers: HeaderMap,
+    ) -> Result<Answer, VenueError> {
+        self.gate.pass().await?;
+        let url = self.http.url(path, query);
+        self.http
+            .get(url, headers)
+            .await
+            .map_err(|error| match error {
+                VenueError::Retry { what } => VenueError::Retry {
+                    what: format!("account {}: Bybit {what}", self.account),
+                },
+                other => other,
+            })
+    }
+
+    /// Measures the clock unless somebody else just did.
+    pub(super) async fn measure_clock(&self) -> Result<(), VenueError> {
+        let _turn = self.clock.measuring.lock().await;
+        if self.clock.estimate().is_some() {
+            return Ok(());
+        }
+        let answer = self.fetch(SERVER_TIME, "", HeaderMap::new()).await?;
+        let bare = self.bare(SERVER_TIME, &answer)?;
+        let nanos = bare
+            .result
+            .and_then(|raw| serde_json::from_str::<ServerTime<'_>>(raw.get()).ok())
+            .and_then(|time| time.time_nano.text().and_then(|text| whole(&text).ok()));
+        let venue = match (nanos, bare.time) {
+            (Some(nanos), _) => VenueTime::from_us(nanos.div_euclid(1_000)),
+            (None, Some(ms)) => VenueTime::from_ms(ms),
+            (None, None) => return Err(self.retry(SERVER_TIME, "the answer has no time")),
+        };
+        self.clock.measured(venue, answer.sent, answer.received);
+        Ok(())
+    }
+
+    pub(super) async fn signing_time(&self) -> Result<VenueTime, VenueError> {
+        if let Some(time) = self.clock.estimate() {
+            return Ok(time);
+        }
+        self.measure_clock().await?;
+        self.clock
+            .estimate()
+            .ok_or_else(|| self.retry(SERVER_TIME, "the clock was lost while it was measured"))
+    }
+
+    pub(super) fn signed(&self, time: VenueTime, query: &str) -> Option<HeaderMap> {
+        let timestamp = time.ms().to_string();
+        let signature = sign(
+            self.secret.expose_secret(),
+            &timestamp,
+            self.key.expose_secret(),
+            query,
+        )?;
+        let mut signature = HeaderValue::from_str(&signature).ok()?;
+        signature.set_sensitive(true);
+        Some(HeaderMap::from_iter([
+            (
+                HeaderName::from_static("x-bapi-api-key"),
+                self.key_header.clone(),
+            ),
+            (
+                HeaderName::from_static("x-bapi-timestamp"),
+                HeaderValue::from_str(&timestamp).ok()?,
+            ),
+            (
+                HeaderName::from_static("x-bapi-recv-window"),
+                HeaderValue::from_static(RECV_WINDOW_MS),
+            ),
+            (HeaderName::from_static("x-bapi-sign"), signature),
+        ]))
+    }
+
+    /// One signed GET whose answer is a success.
+    pub(super) async fn get(&self, path: &str, query: &str) -> Result<Answer, VenueError> {
+        let mut is_second = false;
+        loop {
+            let time = self.signing_time().await?;
+            // What the URL says is what is sent, and so is what is signed.
+            let url = self.http.url(path, query);
+            let wire_query = url.query().unwrap_or_default();
+            let headers = self
+                .signed(time, wire_query)
+                .ok_or_else(|| self.retry(path, "the request could not be signed"))?;
+            let answer = self.fetch(path, query, headers).await?;
+            let Some((action, error)) = self.refusal(path, &answer) else {
+                return Ok(answer);
+            };
+            if action == Action::Clock && !is_second {
+                self.clock.forget();
+                is_second = true;
+                continue;
+            }
+            self.gate.remember(&error);
+            return Err(error);
+        }
+    }
+
+    /// Why an answer is no success; none when it is one.
+    pub(super) fn refusal(&self, path: &str, answer: &Answer) -> Option<(Action, VenueError)> {
+        let body: Option<Bare<'_>> = if answer.status == 200 {
+            // The body of a page is looked at once more, by its reader; here only its head matters.
+            match code_of(&answer.body) {
+                Some(0) => return None,
+                _ => serde_json::from_slice(&answer.body).ok(),
+            }
+        } else {
+            serde_json::from_slice(&answer.body).ok()
+        };
+        let (action, what) = match body {
+            Some(bare) if answer.status == 200 || bare.ret_code != 0 => {
+                let (means, action) = refusal::lookup(bare.ret_code);
+                let text = self.redactor.clean(bare.ret_msg.as_deref().unwrap_or(""));
+                (
+                    action,
+                    format!("retCode {} ({means}): {text}", bare.ret_code),
+                )
+            }
+            _ => {
+                let text = self.redactor.body(&answer.body);
+                let (means, action) = by_status(answer.status);
+                (action, format!("HTTP {} ({means}): {text}", answer.status))
+            }
+        };
+        let what = format!("{}: {what}", self.name(path));
+        let status_wait = (answer.status == 429)
+            .then(|| answer.retry_after())
+            .flatten();
+        let error = match status_wait {
+            Some(after) => VenueError::Wait {
+                after,
+                whole_address: false,
+                what,
+            },
+            None => refusal::error(action, what, answer, self.clock.estimate())?,
+        };
+        Some((action, error))
+    }
+
+    pub(super) fn bare<'a>(&self, path: &str, answer: &'a Answer) -> Result<Bare<'a>, VenueError> {
+        if let Some((_, error)) = self.refusal(path, answer) {
+            self.gate.remember(&error);
+            return Err(error);
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| self.no_json(path, answer, &error))
+    }
+
+    pub(super) fn no_json(
+        &self,
+        path: &str,
+        answer: &Answer,
+        error: &serde_json::Error,
+    ) -> VenueError {
+        let text = self.redactor.body(&answer.body);
+        self.retry(
+            path,
+            &format!(
+                "HTTP {}: not the JSON that was expected ({error}): {text}",
+                answer.status
+            ),
+        )
+    }
+}
+
+/// The `retCode` at the head of a body, without reading the rest; none when it is not at the head.
+fn code_of(body: &[u8]) -> Option<i64> {
+    let head = std::str::from_utf8(body.get(..body.len().min(64))?).ok()?;
+    let head = head.trim_start().strip_prefix('{')?.trim_start();
+    let value = head
+        .strip_prefix("\"retCode\"")?
+        .trim_start()
+        .strip_prefix(':')?
+        .trim_start();
+    let end = value.find(|c: char| c != '-' && !c.is_ascii_digit())?;
+    value.get(..end)?.parse().ok()
+}
+
+/// What a status asks for when the body says nothing.
+fn by_status(status: u16) -> (&'static str, Action) {
+    match status {
+        200 => ("no JSON", Action::Retry),
+        300..=399 => (
+            "a redirect, which is not followed: check base_url",
+            Action::Retry,
+        ),
+        401 => (
+            "not authorised",
+            Action::Refused("check api_key and api_secret"),
+        ),
+        403 => (
+            "access too frequent from this address, or an address that Bybit does not serve",
+            Action::AddressBan,
+        ),
+        404 => (
+            "no such path, or a category that the account does not have",
+            Action::Rejected,
+        ),
+        429 => ("the venue protects itself", Action::RateWait),
+        400..=499 => ("a bad request", Action::Rejected),
+        _ => ("a fault of the venue", Action::Retry),
+    }
+}

@@ -1,0 +1,461 @@
+//! Bybit's rows, and what they are in fillsync's words. Nothing here sends or waits.
+//!
+//! A row is a set of [`Field`]s over its own JSON text: unknown keys are passed over, empty strings are
+//! absent values, and a value that cannot be read is named. Page rows and stream messages have the same
+//! fields, so a stream can use [`read_execution`] and [`read_order`] as they are. Sources: the V5
+//! documentation of `execution/list`, `order/realtime`, `position/list` and its list of enumerations.
+
+use super::symbol::{FeeCase, fee_currency};
+use crate::field::{Field, RowError, fields, whole};
+use fillsync_core::amount::{Money, Price, Quantity};
+use fillsync_core::execution::{Execution, ExecutionClass, Fee, Side, Source};
+use fillsync_core::id::{
+    AccountName, Category, ClientOrderId, Currency, ExecutionId, Market, OrderId, Symbol,
+};
+use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, StopKind};
+use fillsync_core::port::Position;
+use fillsync_core::time::VenueTime;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::str::FromStr;
+
+/// The envelope of every answer, with the list that most of them carry.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope<'a> {
+    /// 0 is success.
+    pub ret_code: i64,
+    /// Text for people.
+    #[serde(borrow, default)]
+    pub ret_msg: Cow<'a, str>,
+    /// The rows.
+    #[serde(borrow, default)]
+    pub result: List<'a>,
+    /// The venue's clock, in milliseconds.
+    #[serde(default)]
+    pub time: Option<i64>,
+}
+
+/// One page of rows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct List<'a> {
+    /// The rows, unread.
+    #[serde(borrow)]
+    pub list: Option<Vec<&'a RawValue>>,
+    /// Where the next page is, already percent-encoded; empty at the end.
+    #[serde(borrow)]
+    pub next_page_cursor: Option<Cow<'a, str>>,
+}
+
+/// The envelope without a view of its result, for answers that are no list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bare<'a> {
+    /// 0 is success.
+    pub ret_code: i64,
+    /// Text for people.
+    #[serde(borrow, default)]
+    pub ret_msg: Option<Cow<'a, str>>,
+    /// Whatever the call answers.
+    #[serde(borrow, default)]
+    pub result: Option<&'a RawValue>,
+    /// The venue's clock, in milliseconds.
+    #[serde(default)]
+    pub time: Option<i64>,
+}
+
+/// `GET /v5/market/time`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServerTime<'a> {
+    /// Nanoseconds since 1970.
+    #[serde(borrow)]
+    pub time_nano: Field<'a>,
+}
+
+/// `GET /v5/user/query-api`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct KeyRow<'a> {
+    /// 1 for a key that can only read, 0 for one that can do more.
+    #[serde(borrow)]
+    pub read_only: Field<'a>,
+    /// Group of permissions to their names.
+    #[serde(borrow)]
+    pub permissions: Option<&'a RawValue>,
+    /// RFC 3339; 1970 for keys that do not expire.
+    #[serde(borrow)]
+    pub expired_at: Field<'a>,
+    /// The account's id.
+    #[serde(borrow, rename = "userID")]
+    pub user_id: Field<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ExecutionRow<'a> {
+    #[serde(borrow)]
+    symbol: Field<'a>,
+    #[serde(borrow)]
+    order_id: Field<'a>,
+    #[serde(borrow)]
+    order_link_id: Field<'a>,
+    #[serde(borrow)]
+    side: Field<'a>,
+    #[serde(borrow)]
+    order_type: Field<'a>,
+    #[serde(borrow)]
+    stop_order_type: Field<'a>,
+    #[serde(borrow)]
+    create_type: Field<'a>,
+    #[serde(borrow)]
+    leaves_qty: Field<'a>,
+    #[serde(borrow)]
+    closed_size: Field<'a>,
+    #[serde(borrow)]
+    exec_id: Field<'a>,
+    #[serde(borrow)]
+    exec_type: Field<'a>,
+    #[serde(borrow)]
+    exec_qty: Field<'a>,
+    #[serde(borrow)]
+    exec_price: Field<'a>,
+    #[serde(borrow)]
+    exec_fee: Field<'a>,
+    #[serde(borrow)]
+    fee_rate: Field<'a>,
+    #[serde(borrow)]
+    fee_currency: Field<'a>,
+    #[serde(borrow)]
+    exec_time: Field<'a>,
+    #[serde(borrow)]
+    is_maker: Field<'a>,
+    #[serde(borrow)]
+    seq: Field<'a>,
+}
+
+/// Reads one execution.
+///
+/// # Errors
+/// When a field that the row cannot do without is missing, or any amount cannot be read.
+pub fn read_execution(
+    raw: &RawValue,
+    account: &AccountName,
+    category: &Category,
+    source: Source,
+) -> Result<Execution, RowError> {
+    let row: ExecutionRow<'_> = fields(raw)?;
+    let kind = row.exec_type.text();
+    let created_by = row.create_type.text();
+    let class = class_of(
+        kind.as_deref().unwrap_or(""),
+        created_by.as_deref().unwrap_or(""),
+    );
+    let side = row.side.need("side", side)?;
+    let symbol = row.symbol.need("symbol", Symbol::from_str)?;
+    let is_maker = row.is_maker.flag();
+    let fee = read_fee(&row, category, &symbol, side, is_maker)?;
+    // The venue's own doings carry ids in `orderId` that no order has.
+    let has_order = !matches!(class, ExecutionClass::Cash | ExecutionClass::Settlement);
+    Ok(Execution {
+        execution_id: row.exec_id.need("execId", ExecutionId::from_str)?,
+        order_id: row
+            .order_id
+            .read("orderId", OrderId::from_str)?
+            .filter(|_| has_order),
+        client_order_id: row
+            .order_link_id
+            .read("orderLinkId", ClientOrderId::from_str)?,
+        side,
+        quantity: read_quantity(&row, &class)?,
+        price: read_price(&row, &class)?,
+        fee,
+        is_maker,
+        leaves_quantity: row.leaves_qty.read("leavesQty", Quantity::parse)?,
+        closed_quantity: row.closed_size.read("closedSize", Quantity::parse)?,
+        order_kind: order_kind(row.order_type.text().as_deref().unwrap_or("")),
+        stop: stop_kind(
+            row.stop_order_type.text().as_deref().unwrap_or(""),
+            created_by.as_deref().unwrap_or(""),
+        ),
+        // Only an order among rows of one instant: not worth losing a fill for.
+        venue_sequence: row.seq.text().and_then(|text| whole(&text).ok()),
+        executed_at: row.exec_time.need("execTime", time)?,
+        class,
+        source,
+        raw: raw.get().to_owned(),
+        market: Market {
+            account: account.clone(),
+            category: category.clone(),
+            symbol,
+        },
+    })
+}
+
+/// Money-only and unknown rows may come without an amount; what moves a position may not.
+fn read_quantity(row: &ExecutionRow<'_>, class: &ExecutionClass) -> Result<Quantity, RowError> {
+    let quantity = if class.moves_position() {
+        row.exec_qty.need("execQty", Quantity::parse)?
+    } else {
+        row.exec_qty
+            .read("execQty", Quantity::parse)?
+            .unwrap_or(Quantity::ZERO)
+    };
+    Ok(quantity.abs())
+}
+
+/// A transfer is no trade and may have no price.
+fn read_price(row: &ExecutionRow<'_>, class: &ExecutionClass) -> Result<Price, RowError> {
+    if *class == ExecutionClass::OrderFill || class.is_venue_close() {
+        return row.exec_price.need("execPrice", Price::parse);
+    }
+    Ok(row
+        .exec_price
+        .read("execPrice", Price::parse)?
+        .unwrap_or(Price::ZERO))
+}
+
+fn read_fee(
+    row: &ExecutionRow<'_>,
+    category: &Category,
+    symbol: &Symbol,
+    side: Side,
+    is_maker: Option<bool>,
+) -> Result<Option<Fee>, RowError> {
+    let Some(amount) = row.exec_fee.read("execFee", Money::parse)? else {
+        return Ok(None);
+    };
+    let rate = row.fee_rate.read("feeRate", Money::parse)?;
+    let currency = match row.fee_currency.read("feeCurrency", Currency::from_str)? {
+        Some(currency) => Some(currency),
+        None => fee_currency(&FeeCase {
+            category: category.as_str(),
+            symbol: symbol.as_str(),
+            is_buy: side == Side::Buy,
+            is_maker,
+            rate_is_positive: rate.map(Money::is_positive),
+        })
+        .and_then(|currency| Currency::new(currency).ok()),
+    };
+    Ok(Some(Fee { amount, currency }))
+}
+
+/// The class of an execution, from `execType` and, for trades that the venue ordered, `createType`.
+#[must_use]
+pub fn class_of(exec_type: &str, create_type: &str) -> ExecutionClass {
+    match exec_type {
+        "Trade" | "BlockTrade" | "FutureSpread" => match create_type {
+            "CreateByLiq" | "CreateByTakeOver_PassThrough" => ExecutionClass::Liquidation,
+            "CreateByAdl_PassThrough" => ExecutionClass::AutoDeleverage,
+            "CreateBySettle" => ExecutionClass::Settlement,
+            "CreateByBlockTradeMovePosition_PassThrough" => ExecutionClass::Transfer,
+            _ => ExecutionClass::OrderFill,
+        },
+        "AdlTrade" => ExecutionClass::AutoDeleverage,
+        "BustTrade" => ExecutionClass::Liquidation,
+        "Delivery" | "Settle" => ExecutionClass::Settlement,
+        "Funding" | "SessionSettlePnL" => ExecutionClass::Cash,
+        "MovePosition" | "CorporateAction" => ExecutionClass::Transfer,
+        other => ExecutionClass::Unknown(other.chars().take(64).collect()),
+    }
+}
+
+fn order_kind(order_type: &str) -> OrderKind {
+    match order_type {
+        "Limit" => OrderKind::Limit,
+        "Market" => OrderKind::Market,
+        "" | "UNKNOWN" => OrderKind::Unstated,
+        other => OrderKind::Unknown(other.chars().take(64).collect()),
+    }
+}
+
+/// What an order waits for. `createType` answers for rows whose `stopOrderType` says nothing.
+fn stop_kind(stop_order_type: &str, create_type: &str) -> StopKind {
+    match stop_order_type {
+        "TakeProfit" | "PartialTakeProfit" => StopKind::TakeProfit,
+        "StopLoss" | "PartialStopLoss" => StopKind::StopLoss,
+        "TrailingStop" => StopKind::TrailingStop,
+        "" | "UNKNOWN" => match create_type {
+            "CreateByTakeProfit" | "CreateByPartialTakeProfit" => StopKind::TakeProfit,
+            "CreateByStopLoss" | "CreateByPartialStopLoss" => StopKind::StopLoss,
+            "CreateByTrailingStop" | "CreateByTrailingProfit" => StopKind::TrailingStop,
+            "CreateByStopOrder" => StopKind::Other,
+            _ => StopKind::None,
+        },
+        _ => StopKind::Other,
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct OrderRow<'a> {
+    #[serde(borrow)]
+    symbol: Field<'a>,
+    #[serde(borrow)]
+    order_id: Field<'a>,
+    #[serde(borrow)]
+    order_link_id: Field<'a>,
+    #[serde(borrow)]
+    side: Field<'a>,
+    #[serde(borrow)]
+    position_idx: Field<'a>,
+    #[serde(borrow)]
+    order_type: Field<'a>,
+    #[serde(borrow)]
+    stop_order_type: Field<'a>,
+    #[serde(borrow)]
+    create_type: Field<'a>,
+    #[serde(borrow)]
+    reduce_only: Field<'a>,
+    #[serde(borrow)]
+    close_on_trigger: Field<'a>,
+    #[serde(borrow)]
+    qty: Field<'a>,
+    #[serde(borrow)]
+    price: Field<'a>,
+    #[serde(borrow)]
+    cum_exec_qty: Field<'a>,
+    #[serde(borrow)]
+    order_status: Field<'a>,
+    #[serde(borrow)]
+    created_time: Field<'a>,
+    #[serde(borrow)]
+    updated_time: Field<'a>,
+}
+
+/// Reads one order.
+///
+/// # Errors
+/// When a field that an order cannot do without is missing or cannot be read.
+pub fn read_order(
+    raw: &RawValue,
+    account: &AccountName,
+    category: &Category,
+) -> Result<Order, RowError> {
+    let row: OrderRow<'_> = fields(raw)?;
+    let symbol = row.symbol.need("symbol", Symbol::from_str)?;
+    let kind = order_kind(row.order_type.text().as_deref().unwrap_or(""));
+    let created_at = row.created_time.need("createdTime", time)?;
+    Ok(Order {
+        market: Market {
+            account: account.clone(),
+            category: category.clone(),
+            symbol,
+        },
+        order_id: row.order_id.need("orderId", OrderId::from_str)?,
+        client_order_id: row
+            .order_link_id
+            .read("orderLinkId", ClientOrderId::from_str)?,
+        side: row.side.need("side", side)?,
+        lane: row
+            .position_idx
+            .read("positionIdx", lane)?
+            .unwrap_or_default(),
+        stop: stop_kind(
+            row.stop_order_type.text().as_deref().unwrap_or(""),
+            row.create_type.text().as_deref().unwrap_or(""),
+        ),
+        reduce_only: row.reduce_only.flag() == Some(true)
+            || row.close_on_trigger.flag() == Some(true),
+        quantity: row.qty.read("qty", Quantity::parse)?,
+        // A market order's price is 0 or the protective limit: neither was asked for.
+        price: row
+            .price
+            .read("price", Price::parse)?
+            .filter(|price| kind != OrderKind::Market && price.is_positive()),
+        filled_quantity: row
+            .cum_exec_qty
+            .read("cumExecQty", Quantity::parse)?
+            .unwrap_or(Quantity::ZERO)
+            .abs(),
+        status: order_status(row.order_status.text().as_deref().unwrap_or("")),
+        created_at,
+        updated_at: row
+            .updated_time
+            .read("updatedTime", time)?
+            .unwrap_or(created_at),
+        // An amended order keeps its id at Bybit.
+        replaces: None,
+        kind,
+        raw: raw.get().to_owned(),
+    })
+}
+
+/// The status in shared words. `Triggered` is momentary: the order is about to work.
+#[must_use]
+pub fn order_status(status: &str) -> OrderStatus {
+    match status {
+        "New" | "PartiallyFilled" | "Untriggered" | "Triggered" => OrderStatus::Open,
+        "Filled" => OrderStatus::Filled,
+        "Cancelled" | "PartiallyFilledCanceled" | "Deactivated" => OrderStatus::Cancelled,
+        "Rejected" => OrderStatus::Rejected,
+        other => OrderStatus::Unknown(other.chars().take(64).collect()),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PositionRow<'a> {
+    #[serde(borrow)]
+    symbol: Field<'a>,
+    #[serde(borrow)]
+    side: Field<'a>,
+    #[serde(borrow)]
+    size: Field<'a>,
+    #[serde(borrow)]
+    position_idx: Field<'a>,
+}
+
+/// Reads one position; none when it is flat.
+///
+/// # Errors
+/// When it is not flat and a field is missing or cannot be read.
+pub fn read_position(raw: &RawValue) -> Result<Option<Position>, RowError> {
+    let row: PositionRow<'_> = fields(raw)?;
+    let size = row
+        .size
+        .read("size", Quantity::parse)?
+        .unwrap_or(Quantity::ZERO)
+        .abs();
+    if size.is_zero() {
+        return Ok(None);
+    }
+    let quantity = match row.side.need("side", side)? {
+        Side::Buy => size,
+        Side::Sell => -size,
+    };
+    Ok(Some(Position {
+        symbol: row.symbol.need("symbol", Symbol::from_str)?,
+        lane: row
+            .position_idx
+            .read("positionIdx", lane)?
+            .unwrap_or_default(),
+        quantity,
+    }))
+}
+
+fn side(text: &str) -> Result<Side, &'static str> {
+    match text {
+        "Buy" => Ok(Side::Buy),
+        "Sell" => Ok(Side::Sell),
+        _ => Err("neither Buy nor Sell"),
+    }
+}
+
+fn lane(text: &str) -> Result<Lane, &'static str> {
+    match text {
+        "0" => Ok(Lane::OneWay),
+        "1" => Ok(Lane::Long),
+        "2" => Ok(Lane::Short),
+        _ => Err("none of 0 (one-way), 1 (long), 2 (short)"),
+    }
+}
+
+fn time(text: &str) -> Result<VenueTime, &'static str> {
+    match whole(text) {
+        Ok(ms) if ms > 0 => Ok(VenueTime::from_ms(ms)),
+        _ => Err("not a time in milliseconds since 1970"),
+    }
+}
