@@ -1,7 +1,7 @@
 //! What only the running daemon knows, for its HTTP side: plugins, health, readiness.
 
 use crate::drive::wake::{AccountLife, Wake};
-use fillsync_api::{Health, Live};
+use fillsync_api::{AccountHealth, Health, Live, PluginTally};
 use fillsync_core::port::Clock;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::Ledger;
@@ -46,4 +46,57 @@ fn complaint(life: &AccountLife, now: HostTime) -> Option<String> {
     let last = life.live_at.unwrap_or(life.started_at);
     let age = now.since(last);
     (age > DATA_AGE_MAX).then(|| format!("no complete round for {}s", age.as_secs()))
+}
+
+impl Live for Daemon {
+    fn now(&self) -> HostTime {
+        self.clock.now()
+    }
+
+    fn plugins(&self) -> serde_json::Value {
+        serde_json::to_value(self.plugins.status()).unwrap_or_default()
+    }
+
+    fn plugin_tallies(&self) -> Vec<PluginTally> {
+        self.plugins
+            .status()
+            .into_iter()
+            .map(|status| PluginTally {
+                plugin: status.name.to_string(),
+                calls: status.calls,
+                failures: status.failures,
+            })
+            .collect()
+    }
+
+    fn health(&self, now: HostTime) -> Health {
+        let reasons = self.complaints(now);
+        Health {
+            ok: reasons.is_empty(),
+            reasons,
+            accounts: self
+                .wake
+                .lives()
+                .into_iter()
+                .map(|(account, life)| AccountHealth {
+                    account: account.to_string(),
+                    ok: complaint(&life, now).is_none(),
+                    data_age_ms: life
+                        .live_at
+                        .map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX)),
+                })
+                .collect(),
+        }
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        let missing: Vec<String> = self
+            .wake
+            .lives()
+            .into_iter()
+            .filter(|(_, life)| life.live_at.is_none())
+            .map(|(account, _)| format!("account {account} has not caught up yet"))
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
 }

@@ -144,7 +144,7 @@ impl Shelf {
                 let event = if swap.previous_sha256.is_some() { "plugin_swapped" } else { "plugin_loaded" };
                 tracing::info!(event, plugin = %name, version = swap.used.version, sha256 = swap.used.sha256,
                     previous = swap.previous_sha256, generation = swap.used.generation, "in use");
-                self.row(name, "swap", event, swap.previous_sha256, Some(swap.used.sha256), None, None)
+                self.row(name, "swap", event, swap.previous_sha256, Some(swap.used.sha256.clone()), None, None)
                     .await;
                 None
             }
@@ -171,7 +171,7 @@ impl Shelf {
 
     async fn rejected(&self, name: &PluginName, sha256: Option<&str>, stage: &str, cause: &str, hint: Option<&str>) {
         tracing::error!(event = "plugin_rejected", plugin = %name, sha256, stage, cause, hint, "what was active stays");
-        let old = self.plugins.used(name).map(|used| used.sha256);
+        let old = self.plugins.used(name).map(|used| used.sha256.clone());
         self.row(name, stage, "plugin_rejected", old, sha256.map(ToOwned::to_owned), Some(cause), hint)
             .await;
         self.voice

@@ -61,6 +61,13 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<LogLevel> {
     })
 }
 
+/// The filter for a level: the HTTP libraries never say more than warnings, because the addresses
+/// that they would print hold tokens (law 16).
+#[must_use]
+pub fn filter(level: &str) -> String {
+    format!("{level},hyper=warn,hyper_util=warn,h2=warn,reqwest=warn,rustls=warn")
+}
+
 /// Changes the log's level while it runs.
 #[derive(Clone)]
 pub struct LogLevel {
@@ -320,6 +327,25 @@ impl Voice {
             topic: "dead-letter".to_owned(),
             text: format!("channel {channel} refuses messages: {what}"),
             remedy: Some(remedy.to_owned()),
+        }).await;
+    }
+}
+
+impl Voice {
+    /// A configuration took effect.
+    pub async fn config_reloaded(&self, changes: &[String]) {
+        self.keep("config_reloaded", None, None, &json!({ "changes": changes }));
+        self.flush().await;
+    }
+
+    /// A configuration was not taken.
+    pub async fn config_rejected(&self, why: &str) {
+        self.keep("config_rejected", None, None, &json!({ "why": why }));
+        self.flush().await;
+        self.system(None, Severity::Warning, format!("config-rejected/{}", self.clock.now().us()), SystemAlert {
+            topic: "config-rejected".to_owned(),
+            text: format!("the changed configuration was not taken: {why}"),
+            remedy: Some("mend the file; what was in force stays in force".to_owned()),
         }).await;
     }
 }

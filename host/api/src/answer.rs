@@ -25,8 +25,17 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(status: StatusCode, error: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { status, error: cut(&error.into()), remedy: remedy.into(), endpoints: None }
+    pub(crate) fn new(
+        status: StatusCode,
+        error: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            error: cut(&error.into()),
+            remedy: remedy.into(),
+            endpoints: None,
+        }
     }
 
     pub(crate) fn wrong(error: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -40,12 +49,14 @@ fn cut(text: &str) -> String {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = serde_json::to_string(&self).unwrap_or_else(|_| r#"{"error":"unknown"}"#.to_owned());
+        let body =
+            serde_json::to_string(&self).unwrap_or_else(|_| r#"{"error":"unknown"}"#.to_owned());
         let mut response = json(self.status, body);
         if self.status == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"fillsync\""));
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"fillsync\""),
+            );
         }
         response
     }
@@ -54,9 +65,17 @@ impl IntoResponse for Refusal {
 impl From<LedgerError> for Refusal {
     fn from(error: LedgerError) -> Self {
         let (status, remedy) = match &error {
-            LedgerError::Full | LedgerError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ask again in a moment"),
-            LedgerError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping; ask again when it runs"),
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "look at the daemon's log and run `fillsync verify`"),
+            LedgerError::Full | LedgerError::Busy { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ask again in a moment")
+            }
+            LedgerError::Closed => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the daemon is stopping; ask again when it runs",
+            ),
+            _ => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "look at the daemon's log and run `fillsync verify`",
+            ),
         };
         tracing::warn!(%error, "a question to the ledger failed");
         Self::new(status, error.to_string(), remedy)
@@ -102,6 +121,8 @@ fn json(status: StatusCode, mut text: String) -> Response {
 pub(crate) fn typed(status: StatusCode, content_type: &'static str, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -20,7 +20,9 @@ const ADDRESSES_MAX: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// The address cannot be understood: write another.
-    #[error("{LISTEN_SETTING} = {address:?} is no address ({cause}); write it as \"127.0.0.1:8080\"")]
+    #[error(
+        "{LISTEN_SETTING} = {address:?} is no address ({cause}); write it as \"127.0.0.1:8080\""
+    )]
     NoAddress {
         /// What stood there.
         address: String,
@@ -45,7 +47,9 @@ pub enum BindError {
         bytes: usize,
     },
     /// The system does not let us listen there: free the port, or choose another.
-    #[error("{LISTEN_SETTING} = {address:?} cannot be listened on ({cause}); free it or choose another port")]
+    #[error(
+        "{LISTEN_SETTING} = {address:?} cannot be listened on ({cause}); free it or choose another port"
+    )]
     Refused {
         /// What stood there.
         address: String,
@@ -59,18 +63,33 @@ pub enum BindError {
 /// # Errors
 /// [`BindError`]; nothing is listened on then.
 pub async fn bind(address: &str, token: Option<&SecretString>) -> Result<TcpListener, BindError> {
-    if let Some(bytes) = token.map(|token| token.expose_secret().len()).filter(|bytes| *bytes < TOKEN_BYTES_MIN) {
+    if let Some(bytes) = token
+        .map(|token| token.expose_secret().len())
+        .filter(|bytes| *bytes < TOKEN_BYTES_MIN)
+    {
         return Err(BindError::WeakToken { bytes });
     }
     let addresses: Vec<SocketAddr> = lookup_host(address)
         .await
-        .map_err(|cause| BindError::NoAddress { address: address.to_owned(), cause: cause.to_string() })?
+        .map_err(|cause| BindError::NoAddress {
+            address: address.to_owned(),
+            cause: cause.to_string(),
+        })?
         .take(ADDRESSES_MAX)
         .collect();
-    if token.is_none() && !addresses.iter().all(|address| address.ip().to_canonical().is_loopback()) {
-        return Err(BindError::Open { address: address.to_owned() });
+    if token.is_none()
+        && !addresses
+            .iter()
+            .all(|address| address.ip().to_canonical().is_loopback())
+    {
+        return Err(BindError::Open {
+            address: address.to_owned(),
+        });
     }
     TcpListener::bind(addresses.as_slice())
         .await
-        .map_err(|cause| BindError::Refused { address: address.to_owned(), cause: cause.to_string() })
+        .map_err(|cause| BindError::Refused {
+            address: address.to_owned(),
+            cause: cause.to_string(),
+        })
 }

@@ -6,8 +6,8 @@ use crate::guard::{Guard, Refused, guard};
 use crate::live::AccountHealth;
 use crate::metrics;
 use crate::question::{
-    AlertQuestion, Asked, CountQuestion, DivergenceQuestion, EventQuestion, FillQuestion, NoQuestion, OrderQuestion,
-    PerformanceQuestion, PluginQuestion, alert_kind, moment, name, rows,
+    AlertQuestion, Asked, CountQuestion, DivergenceQuestion, EventQuestion, FillQuestion,
+    NoQuestion, OrderQuestion, PerformanceQuestion, PluginQuestion, alert_kind, moment, name,
 };
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
@@ -20,24 +20,52 @@ use fillsync_report as report;
 use fillsync_report::counts::CountFilter;
 use fillsync_report::divergences::DivergenceFilter;
 use fillsync_report::plugin_events::PluginEventAnswer;
+use fillsync_report::rows_wanted;
 use serde::Serialize;
 use std::sync::Arc;
 
 /// Every endpoint, and what it answers.
 pub const ENDPOINTS: [(&str, &str); 14] = [
     ("/", "this list"),
-    ("/fills", "fills, the newest first: account, symbol, since, until, before, limit"),
-    ("/performance", "closed cycles with fees, longs and shorts: account, symbol, since, until"),
-    ("/counts", "detected, shown and true counts: group, symbol, limit"),
-    ("/divergences", "where accounts really differ: group, account, symbol, open, limit"),
-    ("/alerts", "alerts and their deliveries: group, account, symbol, kind, identity, before, limit"),
-    ("/accounts", "what is proven of each account, and the known gaps"),
-    ("/plugins", "the plugins that run, and what happened to them: limit"),
+    (
+        "/fills",
+        "fills, the newest first: account, symbol, since, until, before, limit",
+    ),
+    (
+        "/performance",
+        "closed cycles with fees, longs and shorts: account, symbol, since, until",
+    ),
+    (
+        "/counts",
+        "detected, shown and true counts: group, symbol, limit",
+    ),
+    (
+        "/divergences",
+        "where accounts really differ: group, account, symbol, open, limit",
+    ),
+    (
+        "/alerts",
+        "alerts and their deliveries: group, account, symbol, kind, identity, before, limit",
+    ),
+    (
+        "/accounts",
+        "what is proven of each account, and the known gaps",
+    ),
+    (
+        "/plugins",
+        "the plugins that run, and what happened to them: limit",
+    ),
     ("/status", "the ledger at a glance"),
     ("/orders", "open orders: account, limit"),
     ("/events", "named events: after, limit"),
-    ("/health", "200 while the daemon does its work, 503 with reasons otherwise"),
-    ("/ready", "200 when the daemon has started up, 503 with reasons until then"),
+    (
+        "/health",
+        "200 while the daemon does its work, 503 with reasons otherwise",
+    ),
+    (
+        "/ready",
+        "200 when the daemon has started up, 503 with reasons until then",
+    ),
     ("/metrics", "metrics for Prometheus"),
 ];
 
@@ -54,7 +82,10 @@ impl FromRef<Server> for ApiState {
 }
 
 pub(crate) fn router(state: ApiState, rules: Guard) -> Router {
-    let server = Server { state, refused: Arc::clone(&rules.refused) };
+    let server = Server {
+        state,
+        refused: Arc::clone(&rules.refused),
+    };
     Router::new()
         .route("/", get(index))
         .route("/fills", get(fills))
@@ -84,15 +115,26 @@ where
     F: FnOnce(&Reader, HostTime) -> Result<A, LedgerError> + Send + 'static,
 {
     let now = state.live.now();
-    Ok(Reported(state.ledger.read(move |reader| question(reader, now)).await?))
+    Ok(Reported(
+        state
+            .ledger
+            .read(move |reader| question(reader, now))
+            .await?,
+    ))
 }
 
 async fn index(_: Asked<NoQuestion>) -> Response {
-    let width = ENDPOINTS.iter().map(|(path, _)| path.len()).max().unwrap_or(0);
-    let text = ENDPOINTS.iter().fold(String::from("fillsync\n\n"), |mut text, (path, what)| {
-        text.push_str(&format!("{path:width$}  {what}\n"));
-        text
-    });
+    let width = ENDPOINTS
+        .iter()
+        .map(|(path, _)| path.len())
+        .max()
+        .unwrap_or(0);
+    let text = ENDPOINTS
+        .iter()
+        .fold(String::from("fillsync\n\n"), |mut text, (path, what)| {
+            text.push_str(&format!("{path:width$}  {what}\n"));
+            text
+        });
     typed(StatusCode::OK, "text/plain; charset=utf-8", text)
 }
 
@@ -106,16 +148,22 @@ async fn nowhere(uri: axum::http::Uri) -> Refusal {
     refusal
 }
 
-async fn fills(State(state): State<ApiState>, Asked(asked): Asked<FillQuestion>) -> Answered<report::Fills> {
+async fn fills(
+    State(state): State<ApiState>,
+    Asked(asked): Asked<FillQuestion>,
+) -> Answered<report::Fills> {
     let filter = FillFilter {
         account: name("account", asked.account.as_deref())?,
         symbol: name("symbol", asked.symbol.as_deref())?,
         from: moment("since", asked.since.as_deref())?,
         to: moment("until", asked.until.as_deref())?,
         before_id: asked.before,
-        limit: rows(asked.limit),
+        limit: rows_wanted(asked.limit),
     };
-    ask(&state, move |reader, now| report::fills(reader, &filter, now)).await
+    ask(&state, move |reader, now| {
+        report::fills(reader, &filter, now)
+    })
+    .await
 }
 
 async fn performance(
@@ -128,16 +176,25 @@ async fn performance(
         from: moment("since", asked.since.as_deref())?,
         to: moment("until", asked.until.as_deref())?,
     };
-    ask(&state, move |reader, now| report::performance(reader, &filter, now)).await
+    ask(&state, move |reader, now| {
+        report::performance(reader, &filter, now)
+    })
+    .await
 }
 
-async fn counts(State(state): State<ApiState>, Asked(asked): Asked<CountQuestion>) -> Answered<report::Counts> {
+async fn counts(
+    State(state): State<ApiState>,
+    Asked(asked): Asked<CountQuestion>,
+) -> Answered<report::Counts> {
     let filter = CountFilter {
         group: name("group", asked.group.as_deref())?,
         symbol: name("symbol", asked.symbol.as_deref())?,
-        limit: rows(asked.limit),
+        limit: rows_wanted(asked.limit),
     };
-    ask(&state, move |reader, now| report::counts(reader, &filter, now)).await
+    ask(&state, move |reader, now| {
+        report::counts(reader, &filter, now)
+    })
+    .await
 }
 
 async fn divergences(
@@ -149,12 +206,18 @@ async fn divergences(
         account: name("account", asked.account.as_deref())?,
         symbol: name("symbol", asked.symbol.as_deref())?,
         open_only: asked.open.unwrap_or(false),
-        limit: rows(asked.limit),
+        limit: rows_wanted(asked.limit),
     };
-    ask(&state, move |reader, now| report::divergences(reader, &filter, now)).await
+    ask(&state, move |reader, now| {
+        report::divergences(reader, &filter, now)
+    })
+    .await
 }
 
-async fn alerts(State(state): State<ApiState>, Asked(asked): Asked<AlertQuestion>) -> Answered<report::Alerts> {
+async fn alerts(
+    State(state): State<ApiState>,
+    Asked(asked): Asked<AlertQuestion>,
+) -> Answered<report::Alerts> {
     let filter = AlertFilter {
         group: name("group", asked.group.as_deref())?,
         account: name("account", asked.account.as_deref())?,
@@ -163,28 +226,49 @@ async fn alerts(State(state): State<ApiState>, Asked(asked): Asked<AlertQuestion
         identity: asked.identity,
         before_id: asked.before,
     };
-    let limit = rows(asked.limit);
-    ask(&state, move |reader, now| report::alerts(reader, &filter, limit, now)).await
+    let limit = rows_wanted(asked.limit);
+    ask(&state, move |reader, now| {
+        report::alerts(reader, &filter, limit, now)
+    })
+    .await
 }
 
-async fn accounts(State(state): State<ApiState>, _: Asked<NoQuestion>) -> Answered<report::Accounts> {
+async fn accounts(
+    State(state): State<ApiState>,
+    _: Asked<NoQuestion>,
+) -> Answered<report::Accounts> {
     ask(&state, report::accounts).await
 }
 
 async fn status(State(state): State<ApiState>, _: Asked<NoQuestion>) -> Answered<report::Status> {
     let path = state.ledger.path().to_owned();
-    ask(&state, move |reader, now| report::status(reader, &path, now)).await
+    ask(&state, move |reader, now| {
+        report::status(reader, &path, now)
+    })
+    .await
 }
 
-async fn orders(State(state): State<ApiState>, Asked(asked): Asked<OrderQuestion>) -> Answered<report::Orders> {
+async fn orders(
+    State(state): State<ApiState>,
+    Asked(asked): Asked<OrderQuestion>,
+) -> Answered<report::Orders> {
     let account = name("account", asked.account.as_deref())?;
-    let limit = rows(asked.limit);
-    ask(&state, move |reader, now| report::orders(reader, account.as_ref(), limit, now)).await
+    let limit = rows_wanted(asked.limit);
+    ask(&state, move |reader, now| {
+        report::orders(reader, account.as_ref(), limit, now)
+    })
+    .await
 }
 
-async fn events(State(state): State<ApiState>, Asked(asked): Asked<EventQuestion>) -> Answered<report::Events> {
-    let limit = rows(asked.limit);
-    ask(&state, move |reader, now| report::events(reader, limit, asked.after, now)).await
+async fn events(
+    State(state): State<ApiState>,
+    Asked(asked): Asked<EventQuestion>,
+) -> Answered<report::Events> {
+    let limit = rows_wanted(asked.limit);
+    ask(&state, move |reader, now| {
+        report::events(reader, limit, asked.after, now)
+    })
+    .await
 }
 
 #[derive(Serialize)]
@@ -194,10 +278,20 @@ struct Plugins {
     events: Vec<PluginEventAnswer>,
 }
 
-async fn plugins(State(state): State<ApiState>, Asked(asked): Asked<PluginQuestion>) -> Result<Response, Refusal> {
-    let limit = rows(asked.limit);
-    let Reported(past) = ask(&state, move |reader, now| report::plugin_events(reader, limit, now)).await?;
-    let answer = Plugins { timestamp: past.timestamp, plugins: state.live.plugins(), events: past.events };
+async fn plugins(
+    State(state): State<ApiState>,
+    Asked(asked): Asked<PluginQuestion>,
+) -> Result<Response, Refusal> {
+    let limit = rows_wanted(asked.limit);
+    let Reported(past) = ask(&state, move |reader, now| {
+        report::plugin_events(reader, limit, now)
+    })
+    .await?;
+    let answer = Plugins {
+        timestamp: past.timestamp,
+        plugins: state.live.plugins(),
+        events: past.events,
+    };
     Ok(Data(StatusCode::OK, answer).into_response())
 }
 
@@ -214,10 +308,16 @@ async fn health(State(state): State<ApiState>, _: Asked<NoQuestion>) -> Response
     let mut health = state.live.health(now);
     if let Some(cause) = state.ledger.poisoned() {
         health.ok = false;
-        health.reasons.push(format!("the ledger takes no more writes after an I/O error ({cause})"));
+        health.reasons.push(format!(
+            "the ledger takes no more writes after an I/O error ({cause})"
+        ));
     }
-    let answer =
-        HealthAnswer { timestamp: now.to_string(), ok: health.ok, reasons: health.reasons, accounts: health.accounts };
+    let answer = HealthAnswer {
+        timestamp: now.to_string(),
+        ok: health.ok,
+        reasons: health.reasons,
+        accounts: health.accounts,
+    };
     Data(ok_or_unavailable(answer.ok), answer).into_response()
 }
 
@@ -239,11 +339,22 @@ async fn ready(State(state): State<ApiState>, _: Asked<NoQuestion>) -> Response 
 }
 
 const fn ok_or_unavailable(ok: bool) -> StatusCode {
-    if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    if ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
 }
 
-async fn prometheus(State(server): State<Server>, _: Asked<NoQuestion>) -> Result<Response, Refusal> {
+async fn prometheus(
+    State(server): State<Server>,
+    _: Asked<NoQuestion>,
+) -> Result<Response, Refusal> {
     let facts = server.state.ledger.read(metrics::Facts::read).await?;
     let text = metrics::text(&facts, server.state.live.as_ref(), &server.refused);
-    Ok(typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
+    Ok(typed(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        text,
+    ))
 }

@@ -39,7 +39,11 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn new(token: Option<&SecretString>, limits: Limits) -> Self {
         Self {
-            token_digest: token.map(|token| Sha256::digest(token.expose_secret().as_bytes()).as_slice().into()),
+            token_digest: token.map(|token| {
+                Sha256::digest(token.expose_secret().as_bytes())
+                    .as_slice()
+                    .into()
+            }),
             limits,
             refused: Arc::new(Refused::default()),
         }
@@ -64,7 +68,10 @@ impl Guard {
         Some(Refusal::new(
             StatusCode::MISDIRECTED_REQUEST,
             "this server answers only to localhost and 127.0.0.1",
-            format!("ask it by that name, or set {} and send it", crate::TOKEN_SETTING),
+            format!(
+                "ask it by that name, or set {} and send it",
+                crate::TOKEN_SETTING
+            ),
         ))
     }
 
@@ -77,16 +84,27 @@ impl Guard {
         Some(Refusal::new(
             StatusCode::UNAUTHORIZED,
             "the token is missing or wrong",
-            format!("send `Authorization: Bearer …` with the value of {}", crate::TOKEN_SETTING),
+            format!(
+                "send `Authorization: Bearer …` with the value of {}",
+                crate::TOKEN_SETTING
+            ),
         ))
     }
 
     fn large_body(&self, headers: &HeaderMap) -> Option<Refusal> {
-        let announced = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+        let announced = headers
+            .get(header::CONTENT_LENGTH)?
+            .to_str()
+            .ok()?
+            .parse::<u64>()
+            .ok()?;
         (announced > self.limits.body_bytes_max).then(|| {
             Refusal::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                format!("a body of {announced} bytes; at most {} are taken", self.limits.body_bytes_max),
+                format!(
+                    "a body of {announced} bytes; at most {} are taken",
+                    self.limits.body_bytes_max
+                ),
                 "send no body: every endpoint is a GET",
             )
         })
@@ -111,7 +129,10 @@ fn presents(headers: &HeaderMap, wanted: &[u8]) -> bool {
     let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
         return false;
     };
-    let right: bool = Sha256::digest(token.trim().as_bytes()).as_slice().ct_eq(wanted).into();
+    let right: bool = Sha256::digest(token.trim().as_bytes())
+        .as_slice()
+        .ct_eq(wanted)
+        .into();
     right && scheme.eq_ignore_ascii_case("bearer")
 }
 
@@ -128,11 +149,17 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
             None => host,
         },
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn is_port(text: &str) -> bool {
-    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+    text.is_empty()
+        || text
+            .strip_prefix(':')
+            .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The guard as a layer around every endpoint.
@@ -155,7 +182,10 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let status = response.status();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }

@@ -24,7 +24,11 @@ impl Facts {
         let mut covered_to = Vec::new();
         for tally in &status.accounts {
             for (category, coverage) in reader.coverage(&tally.account)? {
-                covered_to.extend(coverage.to().map(|to| (tally.account.clone(), category, to)));
+                covered_to.extend(
+                    coverage
+                        .to()
+                        .map(|to| (tally.account.clone(), category, to)),
+                );
             }
         }
         Ok(Self { status, covered_to })
@@ -36,12 +40,22 @@ struct Page(String);
 
 impl Page {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP fillsync_{name} {help}\n# TYPE fillsync_{name} {kind}");
+        let _ = writeln!(
+            self.0,
+            "# HELP fillsync_{name} {help}\n# TYPE fillsync_{name} {kind}"
+        );
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<_> = labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
+            .collect();
+        let labels = if labels.is_empty() {
+            String::new()
+        } else {
+            format!("{{{}}}", labels.join(","))
+        };
         let _ = writeln!(self.0, "fillsync_{name}{labels} {value}");
     }
 
@@ -55,18 +69,36 @@ impl Page {
 pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused) -> String {
     let now = live.now();
     let mut page = Page::default();
-    page.single("healthy", "gauge", "1 while the daemon does its work.", u8::from(live.health(now).ok));
-    page.single("ready", "gauge", "1 when the daemon has started up.", u8::from(live.ready().is_ok()));
+    page.single(
+        "healthy",
+        "gauge",
+        "1 while the daemon does its work.",
+        u8::from(live.health(now).ok),
+    );
+    page.single(
+        "ready",
+        "gauge",
+        "1 when the daemon has started up.",
+        u8::from(live.ready().is_ok()),
+    );
     accounts(&mut page, facts, now);
     ledger(&mut page, &facts.status);
     plugins(&mut page, live);
-    page.family("http_refused_total", "counter", "Requests and connections that met a bound of the server.");
+    page.family(
+        "http_refused_total",
+        "counter",
+        "Requests and connections that met a bound of the server.",
+    );
     for (reason, count) in [
         ("connections", &refused.connections),
         ("token", &refused.unauthorised),
         ("late", &refused.late),
     ] {
-        page.sample("http_refused_total", &[("reason", reason)], count.load(Ordering::Relaxed));
+        page.sample(
+            "http_refused_total",
+            &[("reason", reason)],
+            count.load(Ordering::Relaxed),
+        );
     }
     page.0
 }
@@ -75,50 +107,131 @@ fn accounts(page: &mut Page, facts: &Facts, now: HostTime) {
     let tallies = &facts.status.accounts;
     page.family("fills_total", "counter", "Fills stored.");
     for tally in tallies {
-        page.sample("fills_total", &[("account", tally.account.as_str())], tally.fills);
+        page.sample(
+            "fills_total",
+            &[("account", tally.account.as_str())],
+            tally.fills,
+        );
     }
     page.family("executions_total", "counter", "Rows of every class stored.");
     for tally in tallies {
-        page.sample("executions_total", &[("account", tally.account.as_str())], tally.executions);
+        page.sample(
+            "executions_total",
+            &[("account", tally.account.as_str())],
+            tally.executions,
+        );
     }
-    page.family("known_gaps", "gauge", "Windows whose executions are not proven complete.");
+    page.family(
+        "known_gaps",
+        "gauge",
+        "Windows whose executions are not proven complete.",
+    );
     for tally in tallies {
-        page.sample("known_gaps", &[("account", tally.account.as_str())], tally.gaps);
+        page.sample(
+            "known_gaps",
+            &[("account", tally.account.as_str())],
+            tally.gaps,
+        );
     }
-    page.family("unreadable_rows_total", "counter", "Rows of a venue that could not be read.");
+    page.family(
+        "unreadable_rows_total",
+        "counter",
+        "Rows of a venue that could not be read.",
+    );
     for tally in tallies {
-        page.sample("unreadable_rows_total", &[("account", tally.account.as_str())], tally.quarantined);
+        page.sample(
+            "unreadable_rows_total",
+            &[("account", tally.account.as_str())],
+            tally.quarantined,
+        );
     }
-    page.family("coverage_lag_seconds", "gauge", "Now minus the moment up to which executions are proven complete.");
+    page.family(
+        "coverage_lag_seconds",
+        "gauge",
+        "Now minus the moment up to which executions are proven complete.",
+    );
     for (account, category, to) in &facts.covered_to {
-        let labels = [("account", account.as_str()), ("category", category.as_str())];
-        page.sample("coverage_lag_seconds", &labels, seconds(now.us().saturating_sub(to.us())));
+        let labels = [
+            ("account", account.as_str()),
+            ("category", category.as_str()),
+        ];
+        page.sample(
+            "coverage_lag_seconds",
+            &labels,
+            seconds(now.us().saturating_sub(to.us())),
+        );
     }
 }
 
 fn ledger(page: &mut Page, status: &LedgerStatus) {
-    page.single("decisions_total", "counter", "Decisions made.", status.decisions);
-    page.single("divergences_open", "gauge", "Divergences that are not resolved.", status.divergences_open);
-    page.single("markets_undecided", "gauge", "Markets that wait for a decision.", status.marks);
+    page.single(
+        "decisions_total",
+        "counter",
+        "Decisions made.",
+        status.decisions,
+    );
+    page.single(
+        "divergences_open",
+        "gauge",
+        "Divergences that are not resolved.",
+        status.divergences_open,
+    );
+    page.single(
+        "markets_undecided",
+        "gauge",
+        "Markets that wait for a decision.",
+        status.marks,
+    );
     page.single("alerts_total", "counter", "Alerts recorded.", status.alerts);
-    page.single("messages_sent_total", "counter", "Messages sent.", status.messages_sent);
-    page.single("messages_dead_total", "counter", "Messages given up.", status.messages_dead);
+    page.single(
+        "messages_sent_total",
+        "counter",
+        "Messages sent.",
+        status.messages_sent,
+    );
+    page.single(
+        "messages_dead_total",
+        "counter",
+        "Messages given up.",
+        status.messages_dead,
+    );
     page.family("outbox_pending", "gauge", "Messages waiting.");
     for channel in &status.pending {
-        page.sample("outbox_pending", &[("channel", channel.channel.as_str())], channel.pending);
+        page.sample(
+            "outbox_pending",
+            &[("channel", channel.channel.as_str())],
+            channel.pending,
+        );
     }
-    page.single("database_bytes", "gauge", "Size of the database.", status.bytes);
+    page.single(
+        "database_bytes",
+        "gauge",
+        "Size of the database.",
+        status.bytes,
+    );
 }
 
 fn plugins(page: &mut Page, live: &dyn Live) {
     let tallies = live.plugin_tallies();
     page.family("plugin_calls_total", "counter", "Calls of a plugin.");
     for tally in &tallies {
-        page.sample("plugin_calls_total", &[("plugin", &tally.plugin)], tally.calls);
+        page.sample(
+            "plugin_calls_total",
+            &[("plugin", &tally.plugin)],
+            tally.calls,
+        );
     }
-    page.family("plugin_failures_total", "counter", "Calls of a plugin that gave no usable answer.");
+    page.family(
+        "plugin_failures_total",
+        "counter",
+        "Calls of a plugin that gave no usable answer.",
+    );
     for tally in &tallies {
-        page.sample("plugin_failures_total", &[("plugin", &tally.plugin)], tally.failures);
+        page.sample(
+            "plugin_failures_total",
+            &[("plugin", &tally.plugin)],
+            tally.failures,
+        );
     }
 }
 
@@ -129,5 +242,8 @@ fn seconds(us: i64) -> String {
 }
 
 fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

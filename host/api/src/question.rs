@@ -10,10 +10,12 @@ use axum::http::request::Parts;
 use fillsync_core::alert::AlertKind;
 use fillsync_core::id::IdError;
 use fillsync_core::time::VenueTime;
-use fillsync_report::rows_wanted;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
+
+/// The longest unknown name for which a right one is looked for, in bytes.
+const PARAMETER_BYTES_MAX: usize = 32;
 
 /// The parameters of one endpoint.
 pub(crate) trait Question: DeserializeOwned {
@@ -28,20 +30,53 @@ impl<Q: Question, S: Send + Sync> FromRequestParts<S> for Asked<Q> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        match Query::<Q>::try_from_uri(&parts.uri) {
-            Ok(Query(question)) => Ok(Self(question)),
-            Err(rejection) => {
-                let text = rejection.body_text();
-                let error = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-                let remedy = if Q::PARAMETERS.is_empty() {
-                    format!("{} takes no parameters", parts.uri.path())
-                } else {
-                    format!("the parameters of {} are {}", parts.uri.path(), Q::PARAMETERS.join(", "))
-                };
-                Err(Refusal::wrong(error, remedy))
-            }
+        let path = parts.uri.path();
+        if let Some(stranger) = unknown_parameter::<Q>(parts.uri.query().unwrap_or_default()) {
+            let error = format!("{path} knows no parameter {stranger:?}");
+            return Err(Refusal::wrong(error, remedy::<Q>(path, Some(stranger))));
         }
+        Query::<Q>::try_from_uri(&parts.uri)
+            .map(|Query(question)| Self(question))
+            .map_err(|rejection| {
+                let text = rejection.body_text();
+                let error = text
+                    .strip_prefix("Failed to deserialize query string: ")
+                    .unwrap_or(&text);
+                Refusal::wrong(error, remedy::<Q>(path, None))
+            })
     }
+}
+
+/// The first name of a query that is no parameter.
+fn unknown_parameter<Q: Question>(query: &str) -> Option<&str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split('=').next())
+        .find(|name| !name.is_empty() && !Q::PARAMETERS.contains(name))
+}
+
+fn remedy<Q: Question>(path: &str, stranger: Option<&str>) -> String {
+    if Q::PARAMETERS.is_empty() {
+        return format!("{path} takes no parameters");
+    }
+    let all = format!("the parameters of {path} are {}", Q::PARAMETERS.join(", "));
+    // A long name is no slip of the pen, and comparing takes time in its length.
+    match stranger
+        .filter(|name| name.len() <= PARAMETER_BYTES_MAX)
+        .and_then(nearest::<Q>)
+    {
+        Some(near) => format!("did you mean {near}? {all}"),
+        None => all,
+    }
+}
+
+fn nearest<Q: Question>(name: &str) -> Option<&'static str> {
+    Q::PARAMETERS
+        .iter()
+        .map(|parameter| (strsim::damerau_levenshtein(name, parameter), *parameter))
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map(|(_, parameter)| parameter)
 }
 
 macro_rules! question {
@@ -97,10 +132,17 @@ question!(
 );
 
 /// A name or id of the core.
-pub(crate) fn name<T: FromStr<Err = IdError>>(parameter: &str, text: Option<&str>) -> Result<Option<T>, Refusal> {
+pub(crate) fn name<T: FromStr<Err = IdError>>(
+    parameter: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, Refusal> {
     text.map(|text| {
-        text.parse()
-            .map_err(|error| Refusal::wrong(format!("{parameter}: {error}"), format!("give a plain name as {parameter}")))
+        text.parse().map_err(|error| {
+            Refusal::wrong(
+                format!("{parameter}: {error}"),
+                format!("give a plain name as {parameter}"),
+            )
+        })
     })
     .transpose()
 }
@@ -122,14 +164,10 @@ pub(crate) fn moment(parameter: &str, text: Option<&str>) -> Result<Option<Venue
 pub(crate) fn alert_kind(text: Option<String>) -> Result<Option<String>, Refusal> {
     let known: Vec<_> = AlertKind::ALL.iter().map(|kind| kind.as_str()).collect();
     match text {
-        Some(text) if !known.contains(&text.as_str()) => {
-            Err(Refusal::wrong(format!("kind: {text:?} is no kind of alert"), format!("the kinds are {}", known.join(", "))))
-        }
+        Some(text) if !known.contains(&text.as_str()) => Err(Refusal::wrong(
+            format!("kind: {text:?} is no kind of alert"),
+            format!("the kinds are {}", known.join(", ")),
+        )),
         kind => Ok(kind),
     }
-}
-
-/// The number of rows: the default without a wish, and never more than the report gives.
-pub(crate) fn rows(limit: Option<u64>) -> u32 {
-    rows_wanted(limit)
 }

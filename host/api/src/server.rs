@@ -32,7 +32,11 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nC
 /// # Errors
 /// When the listener can be reached from other machines and the state has no token, or its address
 /// cannot be read.
-pub async fn serve(listener: TcpListener, state: ApiState, stop: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     serve_within(listener, state, Limits::default(), stop).await
 }
 
@@ -90,7 +94,10 @@ pub async fn serve_within(
     })
     .await;
     if drained.is_err() {
-        tracing::warn!(left = connections.len(), "connections were cut off at the end");
+        tracing::warn!(
+            left = connections.len(),
+            "connections were cut off at the end"
+        );
         connections.shutdown().await;
     }
     Ok(())
@@ -102,7 +109,12 @@ fn note_end(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-async fn drive(stream: TcpStream, router: Router, limits: Limits, mut closed: watch::Receiver<bool>) {
+async fn drive(
+    stream: TcpStream,
+    router: Router,
+    limits: Limits,
+    mut closed: watch::Receiver<bool>,
+) {
     // Answers are written whole, so there is nothing to gather.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()

@@ -12,11 +12,11 @@ use crate::alert::{
 use crate::amount::{Money, Price, Quantity};
 use crate::cycle::{Book, BookRule, Cycle, CycleStart};
 use crate::execution::ExecutionClass;
-use crate::group::{BookFacts, FillFact, GroupFacts, GroupRules, OrderFact};
+use crate::group::{BookFacts, FillFact, OrderFact};
 use crate::id::{AccountName, Currency, Symbol};
-use crate::join::{GroupCycle, MemberCycle};
+use crate::join::MemberCycle;
 use crate::leg::{Leg, LegState};
-use crate::moment::{Moment, Verdict, counted_at, first_counted, truth_now, worst_truth};
+use crate::moment::{Frame, Moment, Verdict, counted_at, first_counted, truth_now, worst_truth};
 use crate::order::StopKind;
 use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
@@ -32,21 +32,6 @@ pub struct Cut {
     pub alert: Alert,
     /// When its facts were first seen here.
     pub seen_at: HostTime,
-}
-
-/// What all alerts of one group cycle share.
-#[derive(Debug, Clone, Copy)]
-pub struct Frame<'a> {
-    /// The group's rules.
-    pub rules: &'a GroupRules,
-    /// The members' facts.
-    pub facts: &'a GroupFacts,
-    /// The group cycle.
-    pub cycle: &'a GroupCycle,
-    /// The symbol, in the group's spelling.
-    pub symbol: &'a Symbol,
-    /// The group cycle's number.
-    pub number: u64,
 }
 
 impl<'a> Frame<'a> {

@@ -19,6 +19,21 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
+/// One group cycle with everything that decisions and alerts about it read.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// The group's rules.
+    pub rules: &'a GroupRules,
+    /// The members' facts.
+    pub facts: &'a GroupFacts,
+    /// The group cycle.
+    pub cycle: &'a GroupCycle,
+    /// The symbol, in the group's spelling.
+    pub symbol: &'a crate::id::Symbol,
+    /// The group cycle's number.
+    pub number: u64,
+}
+
 /// An instant at which a group's counts changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
@@ -134,7 +149,7 @@ fn only_itself(cycle: &GroupCycle, member: &MemberCycle) -> bool {
 }
 
 /// The slots of a plan as of a moment: those of which some order had been placed.
-fn slots_by<'a>(cycle: &'a GroupCycle, at: VenueTime) -> impl Iterator<Item = &'a Slot> {
+fn slots_by(cycle: &GroupCycle, at: VenueTime) -> impl Iterator<Item = &Slot> {
     cycle.slots.iter().filter(move |slot| {
         cycle
             .members
@@ -210,15 +225,18 @@ pub fn truth_now(
 /// The view of a group cycle as of a moment, by all that is known now.
 #[must_use]
 pub fn view_at(
-    rules: &GroupRules,
-    facts: &GroupFacts,
-    cycle: &GroupCycle,
-    symbol: &crate::id::Symbol,
-    number: u64,
+    frame: Frame<'_>,
     at: VenueTime,
     shown_before: &BTreeMap<AccountName, u32>,
     now: HostTime,
 ) -> View {
+    let Frame {
+        rules,
+        facts,
+        cycle,
+        symbol,
+        number,
+    } = frame;
     let slots: Vec<&Slot> = slots_by(cycle, at).collect();
     let mut members: Vec<ViewMember> = cycle
         .members

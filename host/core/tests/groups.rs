@@ -5,7 +5,7 @@
 
 use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
-use fillsync_core::cut::{self, Frame};
+use fillsync_core::cut;
 use fillsync_core::cycle::{Book, BookFold, BookRule};
 use fillsync_core::execution::{Execution, ExecutionClass, Side, Source};
 use fillsync_core::group::{
@@ -13,7 +13,7 @@ use fillsync_core::group::{
 };
 use fillsync_core::id::{AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol};
 use fillsync_core::join::{GroupCycle, join};
-use fillsync_core::moment::{self, Answer, Readiness};
+use fillsync_core::moment::{self, Answer, Frame, Readiness};
 use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, PositionSide, StopKind};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::Truth;
@@ -203,12 +203,15 @@ fn only(rules: &GroupRules, facts: &GroupFacts) -> GroupCycle {
 }
 
 fn view(rules: &GroupRules, facts: &GroupFacts, cycle: &GroupCycle, at_ms: i64, now_ms: i64) -> View {
-    moment::view_at(
+    let frame = Frame {
         rules,
         facts,
         cycle,
-        &Symbol::new("GTCUSDT").unwrap(),
-        1,
+        symbol: &Symbol::new("GTCUSDT").unwrap(),
+        number: 1,
+    };
+    moment::view_at(
+        frame,
         VenueTime::from_ms(at_ms),
         &BTreeMap::new(),
         HostTime::from_ms(now_ms),

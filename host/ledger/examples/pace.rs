@@ -33,7 +33,7 @@ fn row(account: &AccountName, category: &Category, n: u64) -> Execution {
             .unwrap(),
         ),
         client_order_id: None,
-        side: if (n / 4) % 2 == 0 {
+        side: if (n / 4).is_multiple_of(2) {
             Side::Buy
         } else {
             Side::Sell

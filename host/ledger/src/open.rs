@@ -93,6 +93,8 @@ fn recognise(path: &Path, connection: &Connection) -> Result<i64, LedgerError> {
     Ok(found)
 }
 
+/// The writer's settings. What a savepoint may have to take back is kept in memory (`temp_store`): as
+/// a file it would cost ten writes for each fill.
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
@@ -103,6 +105,7 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
          PRAGMA mmap_size = 0;
+         PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -65536;
          PRAGMA journal_size_limit = 67108864;",
     )

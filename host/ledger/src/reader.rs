@@ -39,6 +39,10 @@ impl Reader {
         })
     }
 
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Asks several questions of one moment.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use fillsync_core::coverage::Window;
 use fillsync_core::cycle::{Allocation, Book, Cycle};
 use fillsync_core::execution::{Execution, ExecutionClass, Fee, Sequence, Side};
 use fillsync_core::id::{
-    AccountName, Category, ChannelName, ExecutionId, GroupName, Market, OrderId, Symbol,
+    AccountName, Category, ChannelName, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
 };
 use fillsync_core::order::{Lane, Order, OrderKind, StopKind};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -77,6 +77,8 @@ pub struct KnownOrder {
 pub struct BookFill {
     /// The order; none for what the venue did by itself.
     pub order_id: Option<OrderId>,
+    /// The id that the trader's bot gave the order.
+    pub client_order_id: Option<ClientOrderId>,
     /// The venue's id of the row.
     pub execution_id: ExecutionId,
     /// What it is.
@@ -89,6 +91,8 @@ pub struct BookFill {
     pub price: Price,
     /// What it cost besides.
     pub fee: Option<Fee>,
+    /// What the order still wanted afterwards, where the venue says.
+    pub leaves_quantity: Option<Quantity>,
     /// The order's type, as the row says it.
     pub order_kind: OrderKind,
     /// Whether the order was a stop, as the row says it.

@@ -362,6 +362,7 @@ fn signals_of(checked: &Checked, directories: &[PathBuf], event: &notify::Event)
         .collect()
 }
 
+#[allow(clippy::print_stderr)]
 fn signals_of_path(
     checked: &Checked,
     directories: &[PathBuf],

@@ -108,18 +108,29 @@ pub fn accounts(reader: &Reader, now: HostTime) -> Result<Accounts, LedgerError>
     for tally in reader.status()?.accounts {
         accounts.push(account(reader, tally, now)?);
     }
-    Ok(Accounts { timestamp: time_text::host(now), count: accounts.len(), accounts })
+    Ok(Accounts {
+        timestamp: time_text::host(now),
+        count: accounts.len(),
+        accounts,
+    })
 }
 
-fn account(reader: &Reader, tally: AccountTally, now: HostTime) -> Result<AccountAnswer, LedgerError> {
+fn account(
+    reader: &Reader,
+    tally: AccountTally,
+    now: HostTime,
+) -> Result<AccountAnswer, LedgerError> {
     let name: &AccountName = &tally.account;
     let coverage = reader.coverage(name)?;
     let checked = reader.orders_checked(name)?;
     let gaps = reader.gaps(Some(name))?;
     let names: BTreeSet<&Category> = coverage.keys().chain(checked.keys()).collect();
-    let categories: Vec<_> =
-        names.into_iter().map(|category| category_answer(category, &coverage, &checked, now)).collect();
-    let whole = !categories.is_empty() && categories.iter().all(|category| category.window_count == 1);
+    let categories: Vec<_> = names
+        .into_iter()
+        .map(|category| category_answer(category, &coverage, &checked, now))
+        .collect();
+    let whole =
+        !categories.is_empty() && categories.iter().all(|category| category.window_count == 1);
     let complete_to = coverage.values().map(Coverage::to).min().flatten();
     Ok(AccountAnswer {
         account: name.to_string(),
@@ -143,7 +154,10 @@ fn category_answer(
     checked: &BTreeMap<Category, VenueTime>,
     now: HostTime,
 ) -> CategoryAnswer {
-    let windows = coverage.get(category).map(Coverage::windows).unwrap_or_default();
+    let windows = coverage
+        .get(category)
+        .map(Coverage::windows)
+        .unwrap_or_default();
     let to = windows.last().map(|window| window.to);
     CategoryAnswer {
         category: category.to_string(),
@@ -155,7 +169,10 @@ fn category_answer(
         windows: windows
             .iter()
             .skip(windows.len().saturating_sub(WINDOWS_LISTED_MAX))
-            .map(|window| WindowAnswer { from: window.from.to_string(), to: window.to.to_string() })
+            .map(|window| WindowAnswer {
+                from: window.from.to_string(),
+                to: window.to.to_string(),
+            })
             .collect(),
     }
 }
@@ -203,7 +220,11 @@ impl Answer for Accounts {
                     gap.from,
                     gap.to,
                     gap.reason.replace(char::is_control, " "),
-                    if gap.unfillable { " (the venue can no longer serve it)" } else { "" },
+                    if gap.unfillable {
+                        " (the venue can no longer serve it)"
+                    } else {
+                        ""
+                    },
                 ));
             }
         }

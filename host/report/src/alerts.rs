@@ -77,7 +77,12 @@ pub struct DeliveryAnswer {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn alerts(reader: &Reader, filter: &AlertFilter, limit: u32, now: HostTime) -> Result<Alerts, LedgerError> {
+pub fn alerts(
+    reader: &Reader,
+    filter: &AlertFilter,
+    limit: u32,
+    now: HostTime,
+) -> Result<Alerts, LedgerError> {
     let limit = limit.clamp(1, ROWS_MAX);
     let mut rows = reader.alerts(filter, limit + 1)?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -105,13 +110,22 @@ fn answer(row: &StoredAlert) -> AlertAnswer {
             Severity::Warning => "warning",
             Severity::Critical => "critical",
         },
-        state: if row.suppressed { "suppressed" } else { "queued" },
+        state: if row.suppressed {
+            "suppressed"
+        } else {
+            "queued"
+        },
         timestamp: time_text::venue(alert.at),
         group: alert.group.as_ref().map(ToString::to_string),
         symbol: alert.symbol.as_ref().map(ToString::to_string),
-        side: alert.position.map(fillsync_core::order::PositionSide::as_str),
+        side: alert
+            .position
+            .map(fillsync_core::order::PositionSide::as_str),
         cycle: alert.cycle,
-        account: alert.account.as_ref().map(|account| account.name.to_string()),
+        account: alert
+            .account
+            .as_ref()
+            .map(|account| account.name.to_string()),
         body,
         created_at: time_text::host(row.created_at),
         deliveries: row
@@ -157,7 +171,11 @@ impl Answer for Alerts {
                 or_dash(alert.group.as_deref()),
                 or_dash(alert.symbol.as_deref()),
                 or_dash(alert.account.as_deref()),
-                if fared.is_empty() { alert.state.to_owned() } else { fared.join(", ") },
+                if fared.is_empty() {
+                    alert.state.to_owned()
+                } else {
+                    fared.join(", ")
+                },
                 format!("{} r{}", alert.identity, alert.revision),
             ]
         });

@@ -86,9 +86,18 @@ pub fn counts(reader: &Reader, filter: &CountFilter, now: HostTime) -> Result<Co
     let limit = usize::try_from(filter.limit.clamp(1, crate::ROWS_MAX)).unwrap_or(usize::MAX);
     let mut by_cycle: BTreeMap<_, Vec<StoredCount>> = BTreeMap::new();
     for row in reader.counts(filter.group.as_ref())? {
-        if filter.symbol.as_ref().is_none_or(|symbol| *symbol == row.count.symbol) {
+        if filter
+            .symbol
+            .as_ref()
+            .is_none_or(|symbol| *symbol == row.count.symbol)
+        {
             let count = &row.count;
-            let key = (row.group.clone(), count.symbol.clone(), count.side, count.cycle);
+            let key = (
+                row.group.clone(),
+                count.symbol.clone(),
+                count.side,
+                count.cycle,
+            );
             by_cycle.entry(key).or_default().push(row);
         }
     }
@@ -107,7 +116,12 @@ pub fn counts(reader: &Reader, filter: &CountFilter, now: HostTime) -> Result<Co
             accounts: rows.iter().map(account_count).collect(),
         })
         .collect();
-    Ok(Counts { timestamp: time_text::host(now), count: counts.len(), counts, more })
+    Ok(Counts {
+        timestamp: time_text::host(now),
+        count: counts.len(),
+        counts,
+        more,
+    })
 }
 
 fn account_count(row: &StoredCount) -> AccountCount {
@@ -143,7 +157,11 @@ impl Answer for Counts {
         ];
         let rows = self.counts.iter().flat_map(|cycle| {
             cycle.accounts.iter().map(move |count| {
-                let detected = if count.at_least { format!("≥{}", count.detected) } else { count.detected.to_string() };
+                let detected = if count.at_least {
+                    format!("≥{}", count.detected)
+                } else {
+                    count.detected.to_string()
+                };
                 let note = match (&count.note, count.synchronised) {
                     (Some(note), _) => note.clone(),
                     (None, false) => "not synchronised".to_owned(),

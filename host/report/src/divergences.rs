@@ -95,9 +95,18 @@ pub fn divergences(
 }
 
 fn passes(row: &StoredDivergence, filter: &DivergenceFilter) -> bool {
-    filter.group.as_ref().is_none_or(|group| *group == row.group)
-        && filter.account.as_ref().is_none_or(|account| *account == row.divergence.account)
-        && filter.symbol.as_ref().is_none_or(|symbol| *symbol == row.divergence.symbol)
+    filter
+        .group
+        .as_ref()
+        .is_none_or(|group| *group == row.group)
+        && filter
+            .account
+            .as_ref()
+            .is_none_or(|account| *account == row.divergence.account)
+        && filter
+            .symbol
+            .as_ref()
+            .is_none_or(|symbol| *symbol == row.divergence.symbol)
 }
 
 fn divergence(row: &StoredDivergence) -> Divergence {

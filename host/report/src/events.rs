@@ -40,7 +40,12 @@ pub struct EventAnswer {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn events(reader: &Reader, limit: u32, after: Option<i64>, now: HostTime) -> Result<Events, LedgerError> {
+pub fn events(
+    reader: &Reader,
+    limit: u32,
+    after: Option<i64>,
+    now: HostTime,
+) -> Result<Events, LedgerError> {
     let rows = reader.events(limit.clamp(1, ROWS_MAX), after)?;
     Ok(Events {
         timestamp: time_text::host(now),

@@ -15,7 +15,9 @@ pub struct ExactNumber(pub Decimal);
 
 impl Serialize for ExactNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        raw(self.0.normalize().to_string()).map_err(S::Error::custom)?.serialize(serializer)
+        raw(self.0.normalize().to_string())
+            .map_err(S::Error::custom)?
+            .serialize(serializer)
     }
 }
 

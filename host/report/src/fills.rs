@@ -74,7 +74,10 @@ pub struct Fill {
 pub fn fills(reader: &Reader, filter: &FillFilter, now: HostTime) -> Result<Fills, LedgerError> {
     let limit = filter.limit.clamp(1, ROWS_MAX);
     // One more than wanted tells whether there is a next page.
-    let mut rows = reader.fills(&FillFilter { limit: limit + 1, ..filter.clone() })?;
+    let mut rows = reader.fills(&FillFilter {
+        limit: limit + 1,
+        ..filter.clone()
+    })?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
     rows.truncate(wanted);
@@ -112,11 +115,17 @@ fn fill(row: &StoredFill) -> Fill {
         client_order_id: execution.client_order_id.as_ref().map(ToString::to_string),
         order_type: execution.order_kind.as_str().to_owned(),
         fee: fee.map(|fee| fee.amount.to_string()),
-        fee_currency: fee.and_then(|fee| fee.currency.as_ref()).map(ToString::to_string),
+        fee_currency: fee
+            .and_then(|fee| fee.currency.as_ref())
+            .map(ToString::to_string),
         is_maker: execution.is_maker,
         effect,
         cycle,
-        realised: row.allocation.exit.and_then(|exit| exit.realised).map(|money| money.to_string()),
+        realised: row
+            .allocation
+            .exit
+            .and_then(|exit| exit.realised)
+            .map(|money| money.to_string()),
         seen_at: time_text::host(row.seen_at),
     }
 }

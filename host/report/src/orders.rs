@@ -140,7 +140,11 @@ impl Answer for Orders {
                 or_dash(order.price.as_deref()),
                 order.filled_quantity.clone(),
                 or_dash(order.quantity.as_deref()),
-                if order.gone { "gone".to_owned() } else { order.status.to_owned() },
+                if order.gone {
+                    "gone".to_owned()
+                } else {
+                    order.status.to_owned()
+                },
                 order.checked_at.clone(),
                 order.order_id.clone(),
             ]

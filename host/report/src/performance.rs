@@ -100,7 +100,12 @@ pub struct PerformanceCoverage {
 
 impl From<&BySymbol> for Share {
     fn from(sums: &BySymbol) -> Self {
-        Self { trades: sums.trades, pnl: ExactNumber(sums.pnl), wins: sums.wins, losses: sums.losses }
+        Self {
+            trades: sums.trades,
+            pnl: ExactNumber(sums.pnl),
+            wins: sums.wins,
+            losses: sums.losses,
+        }
     }
 }
 
@@ -145,7 +150,11 @@ pub fn performance(
         message: none.then_some("No closed trades yet"),
         total_trades: none.then_some(0),
         overall: Overall::from(&total.overall),
-        by_symbol: total.by_symbol.iter().map(|(name, sums)| (name.clone(), Share::from(sums))).collect(),
+        by_symbol: total
+            .by_symbol
+            .iter()
+            .map(|(name, sums)| (name.clone(), Share::from(sums)))
+            .collect(),
         by_account: shares(&sums.by_account),
         by_currency: shares(&sums.by_currency),
         by_side: shares(&sums.by_side),
@@ -177,7 +186,11 @@ impl Sums {
         for (coin, fee) in &closed.cycle.fees {
             // The same rule as the core's net: a fee in a coin other than the quote stands apart.
             let apart = !coin.is_empty() && quote.is_some_and(|quote| quote != coin);
-            let sums = if apart { &mut self.fees_apart } else { &mut self.fees };
+            let sums = if apart {
+                &mut self.fees_apart
+            } else {
+                &mut self.fees
+            };
             let coin = if coin.is_empty() { currency } else { coin };
             *sums.entry(coin.to_owned()).or_default() += fee.decimal();
         }
@@ -199,61 +212,107 @@ fn net_of(closed: &ClosedCycle) -> Option<Money> {
 }
 
 fn shares(sums: &BTreeMap<String, BySymbol>) -> BTreeMap<String, Share> {
-    sums.iter().map(|(name, sums)| (name.clone(), Share::from(sums))).collect()
+    sums.iter()
+        .map(|(name, sums)| (name.clone(), Share::from(sums)))
+        .collect()
 }
 
 fn exact(sums: BTreeMap<String, Decimal>) -> BTreeMap<String, ExactNumber> {
-    sums.into_iter().map(|(coin, sum)| (coin, ExactNumber(sum))).collect()
+    sums.into_iter()
+        .map(|(coin, sum)| (coin, ExactNumber(sum)))
+        .collect()
 }
 
 fn coverage(reader: &Reader, filter: &CycleFilter) -> Result<PerformanceCoverage, LedgerError> {
     let gaps = reader.gaps(filter.account.as_ref())?;
-    let mut incomplete = Vec::new();
+    let (mut asked, mut incomplete) = (0u64, Vec::new());
     for tally in reader.status()?.accounts {
-        if filter.account.as_ref().is_some_and(|account| *account != tally.account) {
+        if filter
+            .account
+            .as_ref()
+            .is_some_and(|account| *account != tally.account)
+        {
             continue;
         }
+        asked += 1;
         let proven = reader.coverage(&tally.account)?;
         let whole = !proven.is_empty()
-            && proven.values().all(|coverage| coverage.windows().len() == 1)
+            && proven
+                .values()
+                .all(|coverage| coverage.windows().len() == 1)
             && gaps.iter().all(|gap| gap.account != tally.account);
         if !whole {
             incomplete.push(tally.account.to_string());
         }
     }
     Ok(PerformanceCoverage {
-        complete: incomplete.is_empty(),
+        // Of no account nothing is proven.
+        complete: asked > 0 && incomplete.is_empty(),
         gaps: u64::try_from(gaps.len()).unwrap_or(u64::MAX),
         incomplete_accounts: incomplete,
     })
 }
 
-impl Answer for PerformanceAnswer {
-    fn table(&self, look: Look) -> String {
+impl PerformanceAnswer {
+    /// The sums as lines of a name and a value.
+    fn sums(&self) -> Vec<(&'static str, String)> {
         let overall = &self.overall;
         let mut pairs = vec![
             ("closed trades", overall.total_trades.to_string()),
-            ("won / lost", format!("{} / {}", overall.winning_trades, overall.losing_trades)),
+            (
+                "won / lost",
+                format!("{} / {}", overall.winning_trades, overall.losing_trades),
+            ),
             ("win rate", format!("{} %", overall.win_rate_pct)),
             ("profit and loss", overall.total_pnl.to_string()),
             ("gross profit", overall.gross_profit.to_string()),
             ("gross loss", overall.gross_loss.to_string()),
-            ("profit factor", overall.profit_factor.map_or_else(|| "-".to_owned(), |factor| factor.to_string())),
+            (
+                "profit factor",
+                overall
+                    .profit_factor
+                    .map_or_else(|| "-".to_owned(), |factor| factor.to_string()),
+            ),
             ("average win", overall.avg_win.to_string()),
             ("average loss", overall.avg_loss.to_string()),
         ];
         if self.incomplete_cycles > 0 {
-            pairs.push(("not summed", format!("{} closed cycles whose result cannot be said", self.incomplete_cycles)));
+            pairs.push((
+                "not summed",
+                format!(
+                    "{} closed cycles whose result cannot be said",
+                    self.incomplete_cycles
+                ),
+            ));
         }
         if !self.fees_apart.is_empty() {
-            let list: Vec<_> = self.fees_apart.iter().map(|(coin, fee)| format!("{fee} {coin}")).collect();
+            let list: Vec<_> = self
+                .fees_apart
+                .iter()
+                .map(|(coin, fee)| format!("{fee} {coin}"))
+                .collect();
             pairs.push(("fees apart", list.join(", ")));
         }
         if !self.coverage.complete {
-            pairs.push(("coverage", format!("not complete for {}", self.coverage.incomplete_accounts.join(", "))));
+            let accounts = self.coverage.incomplete_accounts.join(", ");
+            pairs.push((
+                "coverage",
+                match accounts.as_str() {
+                    "" => "nothing is proven yet".to_owned(),
+                    accounts => format!("not complete for {accounts}"),
+                },
+            ));
         }
-        let mut text = self.message.map_or_else(String::new, |message| format!("{message}.\n"));
-        text.push_str(&facts(&pairs));
+        pairs
+    }
+}
+
+impl Answer for PerformanceAnswer {
+    fn table(&self, look: Look) -> String {
+        let mut text = self
+            .message
+            .map_or_else(String::new, |message| format!("{message}.\n"));
+        text.push_str(&facts(&self.sums()));
         let columns = [
             Column::Left("PART"),
             Column::Left("NAME"),

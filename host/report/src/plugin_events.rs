@@ -44,7 +44,11 @@ pub struct PluginEventAnswer {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn plugin_events(reader: &Reader, limit: u32, now: HostTime) -> Result<PluginEvents, LedgerError> {
+pub fn plugin_events(
+    reader: &Reader,
+    limit: u32,
+    now: HostTime,
+) -> Result<PluginEvents, LedgerError> {
     let events: Vec<_> = reader
         .plugin_events(limit.clamp(1, ROWS_MAX))?
         .into_iter()
@@ -60,7 +64,11 @@ pub fn plugin_events(reader: &Reader, limit: u32, now: HostTime) -> Result<Plugi
             hint: row.event.hint,
         })
         .collect();
-    Ok(PluginEvents { timestamp: time_text::host(now), count: events.len(), events })
+    Ok(PluginEvents {
+        timestamp: time_text::host(now),
+        count: events.len(),
+        events,
+    })
 }
 
 impl Answer for PluginEvents {

@@ -103,9 +103,17 @@ pub fn status(reader: &Reader, path: &Path, now: HostTime) -> Result<Status, Led
 fn of(status: LedgerStatus, path: &Path, now: HostTime) -> Status {
     Status {
         timestamp: time_text::host(now),
-        database: Database { path: path.display().to_string(), bytes: status.bytes, schema: status.schema },
+        database: Database {
+            path: path.display().to_string(),
+            bytes: status.bytes,
+            schema: status.schema,
+        },
         fills: status.accounts.iter().map(|account| account.fills).sum(),
-        executions: status.accounts.iter().map(|account| account.executions).sum(),
+        executions: status
+            .accounts
+            .iter()
+            .map(|account| account.executions)
+            .sum(),
         decisions: status.decisions,
         divergences_open: status.divergences_open,
         markets_undecided: status.marks,
@@ -143,17 +151,40 @@ fn of(status: LedgerStatus, path: &Path, now: HostTime) -> Status {
     }
 }
 
-impl Answer for Status {
-    fn table(&self, look: Look) -> String {
-        let waiting: Vec<_> =
-            self.outbox.channels.iter().map(|row| format!("{} {}", row.channel, row.pending)).collect();
-        let mut text = facts(&[
-            ("database", format!("{} ({} bytes, schema {})", self.database.path, self.database.bytes, self.database.schema)),
+impl Status {
+    /// The whole ledger as lines of a name and a value.
+    fn totals(&self) -> String {
+        let waiting: Vec<_> = self
+            .outbox
+            .channels
+            .iter()
+            .map(|row| format!("{} {}", row.channel, row.pending))
+            .collect();
+        facts(&[
+            (
+                "database",
+                format!(
+                    "{} ({} bytes, schema {})",
+                    self.database.path, self.database.bytes, self.database.schema
+                ),
+            ),
             ("fills", self.fills.to_string()),
-            ("decisions", format!("{} made, {} markets waiting", self.decisions, self.markets_undecided)),
+            (
+                "decisions",
+                format!(
+                    "{} made, {} markets waiting",
+                    self.decisions, self.markets_undecided
+                ),
+            ),
             ("divergences", format!("{} open", self.divergences_open)),
             ("gaps", self.gaps.to_string()),
-            ("alerts", format!("{} recorded, {} of them not sent singly", self.alerts, self.alerts_suppressed)),
+            (
+                "alerts",
+                format!(
+                    "{} recorded, {} of them not sent singly",
+                    self.alerts, self.alerts_suppressed
+                ),
+            ),
             (
                 "messages",
                 format!(
@@ -161,10 +192,20 @@ impl Answer for Status {
                     self.outbox.sent,
                     self.outbox.dead,
                     self.outbox.pending,
-                    if waiting.is_empty() { String::new() } else { format!(" ({})", waiting.join(", ")) }
+                    if waiting.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" ({})", waiting.join(", "))
+                    }
                 ),
             ),
-        ]);
+        ])
+    }
+}
+
+impl Answer for Status {
+    fn table(&self, look: Look) -> String {
+        let mut text = self.totals();
         let columns = [
             Column::Left("ACCOUNT"),
             Column::Left("VENUE"),

@@ -51,11 +51,22 @@ pub(crate) fn render(
         Look::Plain => presets::NOTHING,
         Look::Terminal => presets::UTF8_FULL_CONDENSED,
     });
-    table.set_header(columns.iter().map(|column| column.cell(column.title())).collect::<Vec<_>>());
+    table.set_header(
+        columns
+            .iter()
+            .map(|column| column.cell(column.title()))
+            .collect::<Vec<_>>(),
+    );
     let mut some = false;
     for row in rows {
         some = true;
-        table.add_row(columns.iter().zip(&row).map(|(column, text)| column.cell(text)).collect::<Vec<_>>());
+        table.add_row(
+            columns
+                .iter()
+                .zip(&row)
+                .map(|(column, text)| column.cell(text))
+                .collect::<Vec<_>>(),
+        );
     }
     if !some {
         return format!("{empty}\n");
@@ -78,7 +89,11 @@ pub(crate) fn or_dash(text: Option<&str>) -> String {
 
 /// Lines of a name and a value, for what is no list.
 pub(crate) fn facts(pairs: &[(&str, String)]) -> String {
-    let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = pairs
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     pairs.iter().fold(String::new(), |mut text, (name, value)| {
         text.push_str(&format!("{name:width$}  {}\n", clean(value)));
         text
@@ -86,5 +101,7 @@ pub(crate) fn facts(pairs: &[(&str, String)]) -> String {
 }
 
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }

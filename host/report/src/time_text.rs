@@ -4,8 +4,16 @@ use fillsync_core::time::{HostTime, VenueTime};
 use serde_json::Value;
 
 /// Names under which an alert keeps moments of venue time as microseconds.
-const MOMENTS_OF_ALERTS: [&str; 8] =
-    ["at", "checked_at", "coverage_to", "filled_at", "from", "opened", "since", "to"];
+const MOMENTS_OF_ALERTS: [&str; 8] = [
+    "at",
+    "checked_at",
+    "coverage_to",
+    "filled_at",
+    "from",
+    "opened",
+    "since",
+    "to",
+];
 
 pub(crate) fn venue(time: VenueTime) -> String {
     time.to_string()

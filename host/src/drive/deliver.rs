@@ -210,7 +210,7 @@ impl Deliverer {
     /// The formatter's message, or the host's plain words with the reason.
     async fn format(&self, row: &OutboxRow) -> Rendered {
         let target = Target {
-            channel: self.channel.name().to_string(),
+            channel: self.channel.name().clone(),
             kind: self.channel.kind().to_owned(),
             characters_max: u32::try_from(self.channel.characters_max()).unwrap_or(u32::MAX),
         };

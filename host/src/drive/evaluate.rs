@@ -6,12 +6,12 @@
 
 use crate::policy::{GroupPolicy, Policy};
 use fillsync_core::alert::{Alert, AlertBody, CorrectionAlert, Count, Severity};
-use fillsync_core::cut::{self, Cut, Difference, Frame};
+use fillsync_core::cut::{self, Cut, Difference};
 use fillsync_core::execution::ExecutionClass;
 use fillsync_core::group::{BookFacts, FillFact, GroupFacts, GroupRules, Knowledge, OrderFact};
 use fillsync_core::id::{AccountName, Market, PluginName, Symbol};
 use fillsync_core::join::{GroupCycle, join};
-use fillsync_core::moment::{self, Answer, Moment, Readiness, Verdict};
+use fillsync_core::moment::{self, Answer, Frame, Moment, Readiness, Verdict};
 use fillsync_core::order::{OrderKind, PositionSide};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::Truth;
@@ -130,7 +130,6 @@ pub enum Told {
 struct Stored {
     cycles: Vec<StoredGroupCycle>,
     divergences: Vec<StoredDivergence>,
-    counts: Vec<CountRow>,
     facts: GroupFacts,
 }
 
@@ -213,19 +212,12 @@ fn read(look: &Look<'_>, reader: &Reader) -> Result<Stored, LedgerError> {
         .into_iter()
         .filter(|stored| stored.group == rules.name && &stored.divergence.symbol == look.symbol)
         .collect();
-    let counts = reader
-        .counts(Some(&rules.name))?
-        .into_iter()
-        .map(|stored| stored.count)
-        .filter(|count| &count.symbol == look.symbol)
-        .collect();
     Ok(Stored {
         cycles: live
             .into_iter()
             .filter(|stored| reopened(&stored.cycle))
             .collect(),
         divergences,
-        counts,
         facts: GroupFacts {
             books,
             knowledge,
@@ -363,7 +355,7 @@ impl CycleLook<'_> {
         }
         let differences = cut::differences(self.frame, self.look.now);
         self.diverge(&differences, last.as_ref(), seen);
-        self.count(&differences, last.as_ref(), seen);
+        self.count(&differences, last.as_ref(), seen)?;
         self.remember(&moments, &differences, is_deferred, seen);
         self.route(seen)
     }
@@ -377,16 +369,7 @@ impl CycleLook<'_> {
     }
 
     fn view(&self, at: VenueTime, shown: &BTreeMap<AccountName, u32>) -> View {
-        moment::view_at(
-            self.rules(),
-            &self.stored.facts,
-            self.frame.cycle,
-            self.look.symbol,
-            self.frame.number,
-            at,
-            shown,
-            self.look.now,
-        )
+        moment::view_at(self.frame, at, shown, self.look.now)
     }
 
     /// Decides every moment that is due, in their order. Returns the newest decided one, and whether
@@ -473,7 +456,7 @@ impl CycleLook<'_> {
                 .as_ref()
                 .map_or_else(|| "none".to_owned(), ToString::to_string),
             sha256: used.as_ref().map(|used| used.sha256.clone()),
-            settings_sha256: used.map(|used| used.settings_sha256),
+            settings_sha256: used.map(|used| used.settings_sha256.clone()),
         }
     }
 
@@ -655,10 +638,21 @@ impl CycleLook<'_> {
             .unwrap_or(self.frame.cycle.opened_at)
     }
 
-    fn count(&self, differences: &[Difference], last: Option<&(View, Vec<Verdict>)>, seen: &mut Seen) {
+    fn count(
+        &self,
+        differences: &[Difference],
+        last: Option<&(View, Vec<Verdict>)>,
+        seen: &mut Seen,
+    ) -> Result<(), LedgerError> {
         let Some((view, verdicts)) = last else {
-            return;
+            return Ok(());
         };
+        let stored = self.reader.cycle_counts(
+            &self.rules().name,
+            self.look.symbol,
+            self.frame.cycle.side,
+            self.frame.number,
+        )?;
         for verdict in verdicts {
             let truth = differences
                 .iter()
@@ -681,7 +675,7 @@ impl CycleLook<'_> {
                 moment: view.as_of,
                 last_fill_sync: self.look.now,
             };
-            let same = self.stored.counts.iter().any(|have| {
+            let same = stored.iter().any(|have| {
                 let mut have = have.clone();
                 have.last_fill_sync = row.last_fill_sync;
                 have == row
@@ -690,6 +684,7 @@ impl CycleLook<'_> {
                 seen.rows.counts.push(row);
             }
         }
+        Ok(())
     }
 
     fn remember(

@@ -195,19 +195,13 @@ impl Poller {
         let now = self.venue.now().await?;
         let coverage = self.coverage(category).await?;
         let is_first = coverage.newest().is_none();
-        // The first record carries the positions: what was open before the data begin.
-        let mut positions = if is_first {
-            self.venue.positions(category).await?
-        } else {
-            None
-        };
-        let now = if is_first { self.venue.now().await? } else { now };
         let from = self.start(&coverage, category, now, rescanned);
         for window in Window::new(from, now).split(self.venue.window_max()) {
-            traverser
-                .executions(category, window, positions.take(), found)
-                .await?;
+            traverser.executions(category, window, found).await?;
             self.wake.facts.notify_one();
+        }
+        if is_first {
+            traverser.positions(category, found).await?;
         }
         self.fill_gaps(traverser, category, &coverage, now, found).await?;
         traverser.orders(category, found).await?;
@@ -275,7 +269,7 @@ impl Poller {
             }
             let gap = Window::new(gap.from.max(reach), gap.to);
             for window in gap.split(self.venue.window_max()) {
-                traverser.executions(category, window, None, found).await?;
+                traverser.executions(category, window, found).await?;
             }
         }
         Ok(())

@@ -2,8 +2,8 @@
 //!
 //! Law 9 lives here: coverage is claimed only by the record that ends a traversal, and a page that
 //! failed, or a cursor that came twice, leaves a known gap instead. Rows are recorded as they come,
-//! so what was seen before a failure is kept. A short page is held back until the next answer, which
-//! is mostly the empty one that ends the traversal, so that both go into one transaction.
+//! so what was seen before a failure is kept. Pages are held back until the traversal ends or enough
+//! rows have come, so that a short page and the empty one that ends it are one transaction.
 
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
@@ -17,8 +17,9 @@ use std::collections::{BTreeSet, HashSet};
 /// The most pages of one traversal; one that has more is cut and leaves a gap.
 pub const PAGES_MAX: u32 = 20_000;
 
-/// Pages with at least so many rows are recorded at once.
-const HOLD_ROWS_MAX: usize = 50;
+/// So many rows are held back at most. A venue that lists the newest first is better recorded in few
+/// large pieces than in many small ones, each of which would be older than all before it.
+const HOLD_ROWS_MAX: usize = 2_000;
 
 /// Why a traversal did not reach its end.
 #[derive(Debug, thiserror::Error)]
@@ -101,10 +102,9 @@ impl Traverser<'_> {
         &self,
         category: &Category,
         window: Window,
-        positions: Option<Positions>,
         found: &mut Found,
     ) -> Result<(), TraverseError> {
-        match self.walk(category, window, positions, found).await {
+        match self.walk(category, window, found).await {
             Ok(()) => Ok(()),
             Err(TraverseError::Ledger(error)) => Err(error.into()),
             Err(error) => {
@@ -123,12 +123,10 @@ impl Traverser<'_> {
         &self,
         category: &Category,
         window: Window,
-        positions: Option<Positions>,
         found: &mut Found,
     ) -> Result<(), TraverseError> {
         let mut pager = Pager::default();
         let mut held = self.blank(category);
-        held.positions = positions;
         let mut rows = 0u32;
         loop {
             let answer = self
@@ -168,8 +166,23 @@ impl Traverser<'_> {
     }
 
     async fn keep(&self, held: PageRecord, found: &mut Found) -> Result<(), LedgerError> {
-        if !held.executions.is_empty() || !held.unreadable.is_empty() || held.positions.is_some() {
+        if !held.executions.is_empty() || !held.unreadable.is_empty() {
             found.add(self.ledger.record(held).await?);
+        }
+        Ok(())
+    }
+
+    /// Reads the positions: what is open less what was filled since is what was open before the data
+    /// begin.
+    ///
+    /// # Errors
+    /// When the venue did not answer.
+    pub async fn positions(&self, category: &Category, found: &mut Found) -> Result<(), TraverseError> {
+        let positions: Option<Positions> = self.venue.positions(category).await?;
+        if positions.is_some() {
+            let mut record = self.blank(category);
+            record.positions = positions;
+            found.add(self.ledger.record(record).await?);
         }
         Ok(())
     }

@@ -133,12 +133,14 @@ fn fills(
             let sequence = execution.sequence();
             let fill = BookFill {
                 order_id: execution.order_id,
+                client_order_id: execution.client_order_id,
                 execution_id: execution.execution_id,
                 class: execution.class,
                 side: execution.side,
                 quantity: execution.quantity,
                 price: execution.price,
                 fee: execution.fee,
+                leaves_quantity: execution.leaves_quantity,
                 order_kind: execution.order_kind,
                 stop: execution.stop,
                 executed_at: execution.executed_at,

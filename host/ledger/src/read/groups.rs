@@ -10,9 +10,9 @@ use crate::rows::{LatestDecision, StoredCount, StoredDivergence, StoredGroupCycl
 use fillsync_core::cycle::Book;
 use fillsync_core::id::{GroupName, Symbol};
 use fillsync_core::order::PositionSide;
-use fillsync_core::time::HostTime;
+use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::Truth;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 type Read<T> = Result<T, LedgerError>;
 
@@ -22,11 +22,41 @@ pub(crate) fn group_cycles(
     symbol: Option<&Symbol>,
     unsettled_only: bool,
 ) -> Read<Vec<StoredGroupCycle>> {
-    let cycles = all(
+    with_members(
         connection,
+        group,
         "SELECT * FROM group_cycle WHERE group_name = ?1 AND (?2 IS NULL OR symbol = ?2) AND (NOT ?3 OR settled = 0)
          ORDER BY symbol, side, ordinal",
         params![group.as_str(), symbol.map(Symbol::as_str), unsettled_only],
+    )
+}
+
+pub(crate) fn group_cycles_since(
+    connection: &Connection,
+    group: &GroupName,
+    symbol: &Symbol,
+    since: VenueTime,
+) -> Read<Vec<StoredGroupCycle>> {
+    with_members(
+        connection,
+        group,
+        "SELECT * FROM group_cycle WHERE group_name = ?1 AND symbol = ?2
+             AND (settled = 0 OR closed_at IS NULL OR closed_at >= ?3)
+         ORDER BY symbol, side, ordinal",
+        params![group.as_str(), symbol.as_str(), since.us()],
+    )
+}
+
+fn with_members(
+    connection: &Connection,
+    group: &GroupName,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Read<Vec<StoredGroupCycle>> {
+    let cycles = all(
+        connection,
+        sql,
+        values,
         |row| {
             let cycle = GroupCycleRow {
                 symbol: id(row, "symbol")?,
@@ -102,6 +132,24 @@ pub(crate) fn latest_decisions(
     )
 }
 
+pub(crate) fn count_row(row: &Row<'_>) -> Read<CountRow> {
+    Ok(CountRow {
+        symbol: id(row, "symbol")?,
+        side: named(row, "side", PositionSide::from_name)?,
+        cycle: count(row, "cycle")?,
+        account: id(row, "account")?,
+        detected: count(row, "detected")?,
+        shown: count(row, "limit_orders_filled")?,
+        synchronised: get(row, "synchronised")?,
+        note: get(row, "note")?,
+        at_least: get(row, "at_least")?,
+        total: count(row, "total")?,
+        truth: named(row, "truth", Truth::from_name)?,
+        moment: venue_time(row, "moment")?,
+        last_fill_sync: HostTime::from_us(get(row, "last_fill_sync_timestamp")?),
+    })
+}
+
 pub(crate) fn counts(connection: &Connection, group: Option<&GroupName>) -> Read<Vec<StoredCount>> {
     all(
         connection,
@@ -109,21 +157,7 @@ pub(crate) fn counts(connection: &Connection, group: Option<&GroupName>) -> Read
          ORDER BY group_name, symbol, side, cycle DESC, account",
         params![group.map(GroupName::as_str)],
         |row| {
-            let count = CountRow {
-                symbol: id(row, "symbol")?,
-                side: named(row, "side", PositionSide::from_name)?,
-                cycle: count(row, "cycle")?,
-                account: id(row, "account")?,
-                detected: count(row, "detected")?,
-                shown: count(row, "limit_orders_filled")?,
-                synchronised: get(row, "synchronised")?,
-                note: get(row, "note")?,
-                at_least: get(row, "at_least")?,
-                total: count(row, "total")?,
-                truth: named(row, "truth", Truth::from_name)?,
-                moment: venue_time(row, "moment")?,
-                last_fill_sync: HostTime::from_us(get(row, "last_fill_sync_timestamp")?),
-            };
+            let count = count_row(row)?;
             Ok(StoredCount {
                 group: id(row, "group_name")?,
                 count,

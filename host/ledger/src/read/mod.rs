@@ -5,5 +5,6 @@ pub(crate) mod check;
 pub(crate) mod facts;
 pub(crate) mod fills;
 pub(crate) mod groups;
+pub(crate) mod look;
 pub(crate) mod outbox;
 pub(crate) mod status;

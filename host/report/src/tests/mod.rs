@@ -12,17 +12,27 @@ use sample::{NOW, account, empty, execution, page, story};
 
 /// Both forms of an answer. The JSON is laid out by hand, because a value would lose exact numbers.
 fn both(answer: &impl Answer) -> String {
-    format!("{}\n\n{}", laid_out(&answer.json().unwrap()), answer.table(Look::Plain))
+    format!(
+        "{}\n\n{}",
+        laid_out(&answer.json().unwrap()),
+        answer.table(Look::Plain)
+    )
 }
 
 /// JSON over several lines, without touching a digit.
 fn laid_out(json: &str) -> String {
     let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0usize, false, false);
-    for c in json.chars() {
+    let mut characters = json.chars().peekable();
+    while let Some(c) = characters.next() {
         if quoted {
             text.push(c);
             quoted = escaped || c != '"';
             escaped = c == '\\' && !escaped;
+            continue;
+        }
+        if let ('{', Some('}')) | ('[', Some(']')) = (c, characters.peek()) {
+            text.push(c);
+            text.extend(characters.next());
             continue;
         }
         match c {
@@ -45,7 +55,9 @@ fn laid_out(json: &str) -> String {
     text
 }
 
-fn asked<A: Send + 'static>(question: impl FnOnce(&Reader) -> Result<A, LedgerError> + Send + 'static) -> A {
+fn asked<A: Send + 'static>(
+    question: impl FnOnce(&Reader) -> Result<A, LedgerError> + Send + 'static,
+) -> A {
     runtime().block_on(async {
         let (_folder, ledger) = story().await;
         ledger.read(question).await.unwrap()
@@ -53,11 +65,16 @@ fn asked<A: Send + 'static>(question: impl FnOnce(&Reader) -> Result<A, LedgerEr
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
 }
 
 fn any_fill() -> FillFilter {
-    FillFilter { limit: ROWS_DEFAULT, ..FillFilter::default() }
+    FillFilter {
+        limit: ROWS_DEFAULT,
+        ..FillFilter::default()
+    }
 }
 
 #[test]
@@ -65,25 +82,60 @@ fn fills_keep_the_seeds_shape_and_every_digit() {
     let fills = asked(|reader| crate::fills(reader, &any_fill(), NOW));
     // The funding row is no fill.
     assert_eq!(fills.count, 8);
-    assert_eq!(fills.fills.iter().find(|fill| fill.exec_id == "b-1").unwrap().price, "0.00001234");
+    assert_eq!(
+        fills
+            .fills
+            .iter()
+            .find(|fill| fill.exec_id == "b-1")
+            .unwrap()
+            .price,
+        "0.00001234"
+    );
     insta::assert_snapshot!("fills", both(&fills));
 }
 
 #[test]
 fn fills_are_narrowed_and_read_page_by_page() {
     let (by_account, pages) = asked(|reader| {
-        let by_account = crate::fills(reader, &FillFilter { account: Some(account("bot")), ..any_fill() }, NOW)?;
+        let by_account = crate::fills(
+            reader,
+            &FillFilter {
+                account: Some(account("bot")),
+                ..any_fill()
+            },
+            NOW,
+        )?;
         let (mut pages, mut before_id) = (Vec::new(), None);
         loop {
-            let page = crate::fills(reader, &FillFilter { before_id, limit: 3, ..any_fill() }, NOW)?;
-            pages.push(page.fills.into_iter().map(|fill| fill.exec_id).collect::<Vec<_>>());
+            let page = crate::fills(
+                reader,
+                &FillFilter {
+                    before_id,
+                    limit: 3,
+                    ..any_fill()
+                },
+                NOW,
+            )?;
+            pages.push(
+                page.fills
+                    .into_iter()
+                    .map(|fill| fill.exec_id)
+                    .collect::<Vec<_>>(),
+            );
             before_id = page.next;
             if before_id.is_none() {
                 return Ok((by_account, pages));
             }
         }
     });
-    assert_eq!(by_account.fills.iter().map(|fill| fill.exec_id.as_str()).collect::<Vec<_>>(), ["b-2", "b-1"]);
+    assert_eq!(
+        by_account
+            .fills
+            .iter()
+            .map(|fill| fill.exec_id.as_str())
+            .collect::<Vec<_>>(),
+        ["b-2", "b-1"]
+    );
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2]);
     let mut all: Vec<_> = pages.concat();
     assert_eq!(all.first().map(String::as_str), Some("b-2"));
@@ -97,13 +149,25 @@ fn performance_counts_longs_shorts_and_fees_exactly() {
     let answer = asked(|reader| crate::performance(reader, &CycleFilter::default(), NOW));
     // Short of GTC: 66.675 sold, 63 bought back, 0.003 of fees. Long of ARB: 5 lost, 0.002 of fees.
     // SHIB: bought for 12.34, sold for 12.977475; its fee is in the coin and stands apart.
-    assert_eq!(answer.by_symbol.get("GTCUSDT").unwrap().pnl.to_string(), "3.672");
-    assert_eq!(answer.by_symbol.get("ARBUSDT").unwrap().pnl.to_string(), "-5.002");
-    assert_eq!(answer.by_symbol.get("SHIB/USD").unwrap().pnl.to_string(), "0.637475");
+    assert_eq!(
+        answer.by_symbol.get("GTCUSDT").unwrap().pnl.to_string(),
+        "3.672"
+    );
+    assert_eq!(
+        answer.by_symbol.get("ARBUSDT").unwrap().pnl.to_string(),
+        "-5.002"
+    );
+    assert_eq!(
+        answer.by_symbol.get("SHIB/USD").unwrap().pnl.to_string(),
+        "0.637475"
+    );
     assert_eq!(answer.overall.total_pnl.to_string(), "-0.692525");
     assert_eq!(answer.by_side.get("short").unwrap().trades, 1);
     assert_eq!(answer.by_side.get("long").unwrap().trades, 2);
-    assert_eq!(answer.incomplete_cycles, 1, "mirror's position was open before its data");
+    assert_eq!(
+        answer.incomplete_cycles, 1,
+        "mirror's position was open before its data"
+    );
     assert_eq!(answer.coverage.incomplete_accounts, ["mirror"]);
     insta::assert_snapshot!("performance", both(&answer));
 }
@@ -114,36 +178,82 @@ fn performance_numbers_never_pass_through_a_float() {
         let (_folder, ledger) = empty();
         let record = PageRecord {
             executions: vec![
-                execution(("a", "linear", "XUSDT", "1", Side::Buy, "1", "1", "0 USDT", 1)),
-                execution(("a", "linear", "XUSDT", "2", Side::Sell, "1", "123456789012346.123456789", "0 USDT", 2)),
+                execution((
+                    "a",
+                    "linear",
+                    "XUSDT",
+                    "1",
+                    Side::Buy,
+                    "1",
+                    "1",
+                    "0 USDT",
+                    1,
+                )),
+                execution((
+                    "a",
+                    "linear",
+                    "XUSDT",
+                    "2",
+                    Side::Sell,
+                    "1",
+                    "123456789012346.123456789",
+                    "0 USDT",
+                    2,
+                )),
             ],
             ..page("a", VenueKind::Bybit, "linear")
         };
         ledger.record(record).await.unwrap();
-        ledger.read(|reader| crate::performance(reader, &CycleFilter::default(), NOW)).await.unwrap().json().unwrap()
+        ledger
+            .read(|reader| crate::performance(reader, &CycleFilter::default(), NOW))
+            .await
+            .unwrap()
+            .json()
+            .unwrap()
     });
-    assert!(json.contains(r#""total_pnl":123456789012345.123456789,"#), "{json}");
+    assert!(
+        json.contains(r#""total_pnl":123456789012345.123456789,"#),
+        "{json}"
+    );
 }
 
 #[test]
 fn performance_without_trades_has_the_seeds_message_and_the_whole_shape() {
     let answer = runtime().block_on(async {
         let (_folder, ledger) = empty();
-        ledger.read(|reader| crate::performance(reader, &CycleFilter::default(), NOW)).await.unwrap()
+        ledger
+            .read(|reader| crate::performance(reader, &CycleFilter::default(), NOW))
+            .await
+            .unwrap()
     });
     insta::assert_snapshot!("performance_of_nothing", both(&answer));
 }
 
 #[test]
 fn counts_keep_detected_shown_and_truth_apart() {
-    let filter = CountFilter { limit: ROWS_DEFAULT, ..CountFilter::default() };
-    insta::assert_snapshot!("counts", both(&asked(move |reader| crate::counts(reader, &filter, NOW))));
+    let filter = CountFilter {
+        limit: ROWS_DEFAULT,
+        ..CountFilter::default()
+    };
+    insta::assert_snapshot!(
+        "counts",
+        both(&asked(move |reader| crate::counts(reader, &filter, NOW)))
+    );
 }
 
 #[test]
 fn divergences_say_since_when() {
-    let filter = DivergenceFilter { open_only: true, limit: ROWS_DEFAULT, ..DivergenceFilter::default() };
-    insta::assert_snapshot!("divergences", both(&asked(move |reader| crate::divergences(reader, &filter, NOW))));
+    let filter = DivergenceFilter {
+        open_only: true,
+        limit: ROWS_DEFAULT,
+        ..DivergenceFilter::default()
+    };
+    insta::assert_snapshot!(
+        "divergences",
+        both(&asked(move |reader| crate::divergences(
+            reader, &filter, NOW
+        )))
+    );
 }
 
 #[test]
@@ -154,12 +264,16 @@ fn alerts_say_how_they_fared() {
 
 #[test]
 fn accounts_say_what_is_proven_and_what_is_missing() {
-    insta::assert_snapshot!("accounts", both(&asked(|reader| crate::accounts(reader, NOW))));
+    insta::assert_snapshot!(
+        "accounts",
+        both(&asked(|reader| crate::accounts(reader, NOW)))
+    );
 }
 
 #[test]
 fn status_is_the_ledger_at_a_glance() {
-    let mut status = asked(|reader| crate::status(reader, std::path::Path::new("fillsync.db"), NOW));
+    let mut status =
+        asked(|reader| crate::status(reader, std::path::Path::new("fillsync.db"), NOW));
     assert!(status.database.bytes > 0);
     status.database.bytes = 4096;
     insta::assert_snapshot!("status", both(&status));
@@ -167,13 +281,26 @@ fn status_is_the_ledger_at_a_glance() {
 
 #[test]
 fn orders_are_those_that_are_open() {
-    insta::assert_snapshot!("orders", both(&asked(|reader| crate::orders(reader, None, ROWS_DEFAULT, NOW))));
+    insta::assert_snapshot!(
+        "orders",
+        both(&asked(|reader| crate::orders(
+            reader,
+            None,
+            ROWS_DEFAULT,
+            NOW
+        )))
+    );
 }
 
 #[test]
 fn events_carry_their_fields_as_json() {
     let answer = asked(|reader| crate::events(reader, ROWS_DEFAULT, None, NOW));
-    assert!(answer.json().unwrap().contains(r#""fields":{"main":2,"mirror":2}"#));
+    assert!(
+        answer
+            .json()
+            .unwrap()
+            .contains(r#""fields":{"main":2,"mirror":2}"#)
+    );
     insta::assert_snapshot!("events", both(&answer));
     let next = answer.next;
     let later = asked(move |reader| crate::events(reader, ROWS_DEFAULT, next, NOW));
@@ -182,17 +309,35 @@ fn events_carry_their_fields_as_json() {
 
 #[test]
 fn plugin_events_carry_cause_and_hint() {
-    insta::assert_snapshot!("plugin_events", both(&asked(|reader| crate::plugin_events(reader, ROWS_DEFAULT, NOW))));
+    insta::assert_snapshot!(
+        "plugin_events",
+        both(&asked(|reader| crate::plugin_events(
+            reader,
+            ROWS_DEFAULT,
+            NOW
+        )))
+    );
 }
 
 #[test]
 fn a_terminal_gets_lines_and_nothing_gets_control_characters() {
-    let filter = CountFilter { limit: ROWS_DEFAULT, ..CountFilter::default() };
+    let filter = CountFilter {
+        limit: ROWS_DEFAULT,
+        ..CountFilter::default()
+    };
     let text = asked(move |reader| crate::counts(reader, &filter, NOW)).table(Look::Terminal);
     insta::assert_snapshot!("counts_on_a_terminal", text);
     let columns = [crate::table::Column::Left("A")];
-    let text = crate::table::render(Look::Plain, &columns, [vec!["\u{1b}[2Jx\u{7}".to_owned()]], "");
-    assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text:?}");
+    let text = crate::table::render(
+        Look::Plain,
+        &columns,
+        [vec!["\u{1b}[2Jx\u{7}".to_owned()]],
+        "",
+    );
+    assert!(
+        !text.contains('\u{1b}') && !text.contains('\u{7}'),
+        "{text:?}"
+    );
 }
 
 #[test]

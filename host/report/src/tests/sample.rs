@@ -9,13 +9,16 @@ use fillsync_core::alert::{Alert, AlertAccount, AlertBody, Count, FillAlert, Sev
 use fillsync_core::amount::{Money, Price, Quantity};
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::{Execution, ExecutionClass, Fee, Side, Source, VenueKind};
-use fillsync_core::id::{AccountName, Category, ChannelName, Currency, ExecutionId, GroupName, Market, OrderId, Symbol};
+use fillsync_core::id::{
+    AccountName, Category, ChannelName, Currency, ExecutionId, GroupName, Market, OrderId, Symbol,
+};
 use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, PositionSide, StopKind};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::Truth;
 use fillsync_core::view::Role;
 use fillsync_ledger::{
-    AlertRow, CountRow, Decisions, DivergenceRow, EventRow, Gap, Ledger, PageRecord, PluginEventRow, Proven,
+    AlertRow, CountRow, Decisions, DivergenceRow, EventRow, Gap, Ledger, PageRecord,
+    PluginEventRow, Proven,
 };
 
 /// 2027-01-15T08:00:00Z
@@ -31,9 +34,21 @@ pub(crate) fn account(name: &str) -> AccountName {
 }
 
 /// One fill, by its account, category, symbol, id, side, quantity, price, fee and second.
-pub(crate) type Line<'a> = (&'a str, &'a str, &'a str, &'a str, Side, &'a str, &'a str, &'a str, i64);
+pub(crate) type Line<'a> = (
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    Side,
+    &'a str,
+    &'a str,
+    &'a str,
+    i64,
+);
 
-pub(crate) fn execution((who, category, symbol, id, side, quantity, price, fee, second): Line<'_>) -> Execution {
+pub(crate) fn execution(
+    (who, category, symbol, id, side, quantity, price, fee, second): Line<'_>,
+) -> Execution {
     let (amount, currency) = fee.split_once(' ').unwrap();
     Execution {
         market: Market {
@@ -48,7 +63,10 @@ pub(crate) fn execution((who, category, symbol, id, side, quantity, price, fee, 
         side,
         quantity: Quantity::parse(quantity).unwrap(),
         price: Price::parse(price).unwrap(),
-        fee: Some(Fee { amount: Money::parse(amount).unwrap(), currency: Some(Currency::new(currency).unwrap()) }),
+        fee: Some(Fee {
+            amount: Money::parse(amount).unwrap(),
+            currency: Some(Currency::new(currency).unwrap()),
+        }),
         is_maker: Some(true),
         leaves_quantity: None,
         closed_quantity: None,
@@ -62,26 +80,94 @@ pub(crate) fn execution((who, category, symbol, id, side, quantity, price, fee, 
 }
 
 pub(crate) fn page(who: &str, venue: VenueKind, category: &str) -> PageRecord {
-    PageRecord::new(account(who), venue, Category::new(category).unwrap(), HostTime::from_us(NOON_US + 60_000_000))
+    PageRecord::new(
+        account(who),
+        venue,
+        Category::new(category).unwrap(),
+        HostTime::from_us(NOON_US + 60_000_000),
+    )
 }
 
 fn proven(from: i64, to: i64) -> Option<Proven> {
-    Some(Proven { window: Window::new(at(from), at(to)), pages: 1, rows: 1 })
+    Some(Proven {
+        window: Window::new(at(from), at(to)),
+        pages: 1,
+        rows: 1,
+    })
 }
 
 async fn main_account(ledger: &Ledger) {
-    let mut funding =
-        execution(("main", "linear", "GTCUSDT", "m-funding", Side::Sell, "150", "0.22", "0.01 USDT", 12));
+    let mut funding = execution((
+        "main",
+        "linear",
+        "GTCUSDT",
+        "m-funding",
+        Side::Sell,
+        "150",
+        "0.22",
+        "0.01 USDT",
+        12,
+    ));
     funding.class = ExecutionClass::Cash;
     funding.order_id = None;
     let record = PageRecord {
         executions: vec![
-            execution(("main", "linear", "GTCUSDT", "m-1", Side::Sell, "150", "0.2215", "0.001 USDT", 10)),
-            execution(("main", "linear", "GTCUSDT", "m-2", Side::Sell, "150", "0.223", "0.001 USDT", 11)),
+            execution((
+                "main",
+                "linear",
+                "GTCUSDT",
+                "m-1",
+                Side::Sell,
+                "150",
+                "0.2215",
+                "0.001 USDT",
+                10,
+            )),
+            execution((
+                "main",
+                "linear",
+                "GTCUSDT",
+                "m-2",
+                Side::Sell,
+                "150",
+                "0.223",
+                "0.001 USDT",
+                11,
+            )),
             funding,
-            execution(("main", "linear", "GTCUSDT", "m-3", Side::Buy, "300", "0.21", "0.001 USDT", 20)),
-            execution(("main", "linear", "ARBUSDT", "m-4", Side::Buy, "100", "1.1", "0.001 USDT", 13)),
-            execution(("main", "linear", "ARBUSDT", "m-5", Side::Sell, "100", "1.05", "0.001 USDT", 21)),
+            execution((
+                "main",
+                "linear",
+                "GTCUSDT",
+                "m-3",
+                Side::Buy,
+                "300",
+                "0.21",
+                "0.001 USDT",
+                20,
+            )),
+            execution((
+                "main",
+                "linear",
+                "ARBUSDT",
+                "m-4",
+                Side::Buy,
+                "100",
+                "1.1",
+                "0.001 USDT",
+                13,
+            )),
+            execution((
+                "main",
+                "linear",
+                "ARBUSDT",
+                "m-5",
+                Side::Sell,
+                "100",
+                "1.05",
+                "0.001 USDT",
+                21,
+            )),
         ],
         proven: proven(0, 60),
         orders_checked: Some(at(58)),
@@ -91,7 +177,17 @@ async fn main_account(ledger: &Ledger) {
 }
 
 async fn mirror_account(ledger: &Ledger) {
-    let mut close = execution(("mirror", "linear", "BTCUSDT", "r-1", Side::Sell, "0.5", "60000", "0.2 USDT", 15));
+    let mut close = execution((
+        "mirror",
+        "linear",
+        "BTCUSDT",
+        "r-1",
+        Side::Sell,
+        "0.5",
+        "60000",
+        "0.2 USDT",
+        15,
+    ));
     close.closed_quantity = Some(close.quantity);
     let waiting = Order {
         market: Market {
@@ -123,16 +219,51 @@ async fn mirror_account(ledger: &Ledger) {
         ..page("mirror", VenueKind::Bybit, "linear")
     };
     ledger.record(record).await.unwrap();
-    let gap = Gap { window: Window::new(at(30), at(40)), reason: "page 2 was cut off".to_owned() };
-    ledger.record(PageRecord { gap: Some(gap), ..page("mirror", VenueKind::Bybit, "linear") }).await.unwrap();
-    ledger.record(PageRecord { proven: proven(40, 60), ..page("mirror", VenueKind::Bybit, "linear") }).await.unwrap();
+    let gap = Gap {
+        window: Window::new(at(30), at(40)),
+        reason: "page 2 was cut off".to_owned(),
+    };
+    ledger
+        .record(PageRecord {
+            gap: Some(gap),
+            ..page("mirror", VenueKind::Bybit, "linear")
+        })
+        .await
+        .unwrap();
+    ledger
+        .record(PageRecord {
+            proven: proven(40, 60),
+            ..page("mirror", VenueKind::Bybit, "linear")
+        })
+        .await
+        .unwrap();
 }
 
 async fn bot_account(ledger: &Ledger) {
     let record = PageRecord {
         executions: vec![
-            execution(("bot", "fills", "SHIB/USD", "b-1", Side::Buy, "1000000", "0.00001234", "2500 SHIB", 30)),
-            execution(("bot", "fills", "SHIB/USD", "b-2", Side::Sell, "997500", "0.00001301", "0 USD", 31)),
+            execution((
+                "bot",
+                "fills",
+                "SHIB/USD",
+                "b-1",
+                Side::Buy,
+                "1000000",
+                "0.00001234",
+                "2500 SHIB",
+                30,
+            )),
+            execution((
+                "bot",
+                "fills",
+                "SHIB/USD",
+                "b-2",
+                Side::Sell,
+                "997500",
+                "0.00001301",
+                "0 USD",
+                31,
+            )),
         ],
         proven: proven(0, 60),
         ..page("bot", VenueKind::Alpaca, "fills")
@@ -168,14 +299,24 @@ pub(crate) fn alert() -> Alert {
         symbol: Some(Symbol::new("GTCUSDT").unwrap()),
         position: Some(PositionSide::Short),
         cycle: Some(12),
-        account: Some(AlertAccount { name: account("main"), role: Some(Role::Main) }),
+        account: Some(AlertAccount {
+            name: account("main"),
+            role: Some(Role::Main),
+        }),
         at: at(11),
         body: AlertBody::Fill(FillAlert {
             slot: 2,
             side: Side::Sell,
             price: Price::parse("0.223").unwrap(),
             quantity: Quantity::parse("150").unwrap(),
-            count: Count { detected: 2, shown: 2, total: 3, at_least: false, synchronised: true, note: None },
+            count: Count {
+                detected: 2,
+                shown: 2,
+                total: 3,
+                at_least: false,
+                synchronised: true,
+                note: None,
+            },
             own_slots: vec![1, 2],
             truth: Truth::Lagging,
             waiting_for: Vec::new(),
@@ -185,10 +326,19 @@ pub(crate) fn alert() -> Alert {
 }
 
 async fn decided(ledger: &Ledger) {
-    let mut decisions = Decisions::new(GroupName::new("desk").unwrap(), HostTime::from_us(NOON_US + 61_000_000));
+    let mut decisions = Decisions::new(
+        GroupName::new("desk").unwrap(),
+        HostTime::from_us(NOON_US + 61_000_000),
+    );
     decisions.counts = vec![
         count("main", 2, 2, Truth::Aligned, None),
-        count("mirror", 0, 2, Truth::Lagging, Some("the largest count of the group")),
+        count(
+            "mirror",
+            0,
+            2,
+            Truth::Lagging,
+            Some("the largest count of the group"),
+        ),
     ];
     decisions.divergences = vec![DivergenceRow {
         symbol: Symbol::new("GTCUSDT").unwrap(),
@@ -204,15 +354,26 @@ async fn decided(ledger: &Ledger) {
     }];
     decisions.alerts = vec![AlertRow {
         alert: alert(),
-        channels: vec![ChannelName::new("ops").unwrap(), ChannelName::new("log").unwrap()],
+        channels: vec![
+            ChannelName::new("ops").unwrap(),
+            ChannelName::new("log").unwrap(),
+        ],
         suppressed: false,
     }];
     ledger.commit(decisions).await.unwrap();
     let ops = ChannelName::new("ops").unwrap();
-    let due = ledger.read(move |reader| reader.outbox_due(&ops, NOW)).await.unwrap();
+    let due = ledger
+        .read(move |reader| reader.outbox_due(&ops, NOW))
+        .await
+        .unwrap();
     let row = due.first().unwrap();
     ledger
-        .outbox_sent(row.id, Some("17".to_owned()), "📊 LIMIT ORDER FILLED".to_owned(), HostTime::from_us(NOON_US + 62_000_000))
+        .outbox_sent(
+            row.id,
+            Some("17".to_owned()),
+            "📊 LIMIT ORDER FILLED".to_owned(),
+            HostTime::from_us(NOON_US + 62_000_000),
+        )
         .await
         .unwrap();
 }

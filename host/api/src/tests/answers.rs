@@ -1,0 +1,211 @@
+//! Every endpoint answers in its shape.
+
+use super::client::{Daemon, Reply, Server};
+use crate::{ENDPOINTS, Limits};
+
+fn shape(reply: &Reply) -> serde_json::Value {
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(reply.has("content-type: application/json"), "{reply:?}");
+    assert!(
+        reply.has("cache-control: no-store") && reply.has("x-content-type-options: nosniff"),
+        "{reply:?}"
+    );
+    reply.json()
+}
+
+#[tokio::test]
+async fn fills_answer_with_exact_strings_and_the_seeds_names() {
+    let server = Server::start().await;
+    let json = shape(&server.get("/fills?limit=2").await);
+    insta::assert_json_snapshot!("fills", json);
+    // Prices of eight places survive, as text.
+    let bot = shape(&server.get("/fills?account=bot&symbol=SHIB/USD").await);
+    assert_eq!(bot["count"], 2);
+    assert_eq!(bot["fills"][1]["price"], "0.00001234");
+    assert_eq!(bot["fills"][1]["side"], "BUY");
+}
+
+#[tokio::test]
+async fn fills_are_narrowed_by_time_and_read_page_by_page() {
+    let server = Server::start().await;
+    let some = shape(
+        &server
+            .get("/fills?since=2027-01-15T08:00:20Z&until=2027-01-15T08:00:30Z")
+            .await,
+    );
+    let ids: Vec<_> = some["fills"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fill| fill["exec_id"].clone())
+        .collect();
+    assert_eq!(ids, ["m-5", "m-3"]);
+    let (mut path, mut seen) = ("/fills?limit=3".to_owned(), 0);
+    loop {
+        let page = shape(&server.get(&path).await);
+        seen += page["count"].as_u64().unwrap();
+        match page["next"].as_i64() {
+            Some(next) => path = format!("/fills?limit=3&before={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, 8);
+}
+
+#[tokio::test]
+async fn performance_gives_numbers_that_jq_understands() {
+    let server = Server::start().await;
+    let reply = server.get("/performance").await;
+    assert!(
+        reply.body.contains(r#""total_pnl":-0.692525,"#),
+        "{reply:?}"
+    );
+    insta::assert_snapshot!("performance", reply.body);
+    let bot = shape(&server.get("/performance?account=bot").await);
+    assert_eq!(
+        (
+            bot["overall"]["total_trades"].as_u64(),
+            bot["coverage"]["complete"].as_bool()
+        ),
+        (Some(1), Some(true))
+    );
+    let none = shape(&server.get("/performance?symbol=NOSUCH").await);
+    assert_eq!(
+        (none["message"].as_str(), none["total_trades"].as_u64()),
+        (Some("No closed trades yet"), Some(0))
+    );
+}
+
+#[tokio::test]
+async fn the_other_questions_answer_in_their_shapes() {
+    let server = Server::start().await;
+    for (name, path) in [
+        ("counts", "/counts?group=desk&symbol=GTCUSDT"),
+        ("divergences", "/divergences?open=true"),
+        ("alerts", "/alerts?kind=fill&account=main"),
+        ("accounts", "/accounts"),
+        ("plugins", "/plugins"),
+        ("orders", "/orders?account=mirror"),
+        ("events", "/events?limit=1"),
+    ] {
+        insta::assert_json_snapshot!(name, shape(&server.get(path).await));
+    }
+    let status = shape(&server.get("/status").await);
+    assert_eq!(
+        (
+            status["fills"].as_u64(),
+            status["outbox"]["pending"].as_u64()
+        ),
+        (Some(8), Some(1))
+    );
+    assert!(
+        status["database"]["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("fillsync.db")
+    );
+}
+
+#[tokio::test]
+async fn filters_that_match_nothing_give_empty_lists() {
+    let server = Server::start().await;
+    for path in [
+        "/fills?account=nobody",
+        "/counts?group=nobody",
+        "/alerts?account=nobody",
+        "/orders?account=nobody",
+    ] {
+        assert_eq!(shape(&server.get(path).await)["count"], 0, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn health_and_readiness_say_why_not() {
+    let server = Server::start().await;
+    let health = shape(&server.get("/health").await);
+    assert_eq!(
+        (
+            health["ok"].as_bool(),
+            health["accounts"][0]["data_age_ms"].as_u64()
+        ),
+        (Some(true), Some(1_200))
+    );
+    assert_eq!(shape(&server.get("/ready").await)["ready"], true);
+    let ill = Daemon {
+        reasons: vec!["account main: no answer of its venue for 90 s".to_owned()],
+        missing: vec!["account mirror: its first pass over the lookback is not done".to_owned()],
+    };
+    let server = Server::with(None, Limits::default(), ill).await;
+    let health = server.get("/health").await;
+    assert_eq!(
+        (
+            health.status,
+            health.json()["reasons"].as_array().unwrap().len()
+        ),
+        (503, 1)
+    );
+    let ready = server.get("/ready").await;
+    assert_eq!(
+        (
+            ready.status,
+            ready.json()["reasons"].as_array().unwrap().len()
+        ),
+        (503, 1)
+    );
+}
+
+#[tokio::test]
+async fn metrics_are_prometheus_text() {
+    let server = Server::start().await;
+    let reply = server.get("/metrics").await;
+    assert!(
+        reply.has("content-type: text/plain; version=0.0.4; charset=utf-8"),
+        "{reply:?}"
+    );
+    let lines: Vec<_> = reply
+        .body
+        .lines()
+        .filter(|line| !line.contains("database_bytes "))
+        .collect();
+    insta::assert_snapshot!("metrics", lines.join("\n"));
+}
+
+#[tokio::test]
+async fn the_index_lists_every_endpoint_and_every_endpoint_answers() {
+    let server = Server::start().await;
+    let index = server.get("/").await;
+    assert_eq!(index.status, 200);
+    for (path, _) in ENDPOINTS {
+        assert!(
+            index
+                .body
+                .lines()
+                .any(|line| line.split(' ').next() == Some(path)),
+            "{path}: {index:?}"
+        );
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_sees_what_was_just_written() {
+    let server = Server::start().await;
+    let mut record =
+        super::sample::page("main", fillsync_core::execution::VenueKind::Bybit, "linear");
+    record.executions = vec![super::sample::execution((
+        "main",
+        "linear",
+        "GTCUSDT",
+        "m-9",
+        fillsync_core::execution::Side::Buy,
+        "1",
+        "0.2",
+        "0 USDT",
+        50,
+    ))];
+    server.ledger.record(record).await.unwrap();
+    assert_eq!(
+        shape(&server.get("/fills?limit=1").await)["fills"][0]["exec_id"],
+        "m-9"
+    );
+}
