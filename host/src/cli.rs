@@ -61,6 +61,9 @@ enum Command {
         /// At most so many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+        /// Older than this one, as the answer before says.
+        #[arg(long)]
+        before: Option<i64>,
     },
     /// Detected, shown and true counts.
     Counts {
@@ -89,6 +92,9 @@ enum Command {
         /// At most so many.
         #[arg(long, default_value_t = 20)]
         limit: u32,
+        /// Older than this one, as the answer before says.
+        #[arg(long)]
+        before: Option<i64>,
     },
     /// Recompute everything that can be, and compare it with what is stored.
     Verify,
@@ -141,13 +147,17 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Run => runtime()?.block_on(daemon(config)),
         Command::Demo { exit, dir } => runtime()?.block_on(demo::play(DemoSettings { exit, dir })),
         Command::Check { offline } => runtime()?.block_on(check::check(&config, offline, json)),
-        Command::Fills { which, limit } => answers.give(|reader| {
+        Command::Fills {
+            which,
+            limit,
+            before,
+        } => answers.give(|reader| {
             let filter = FillFilter {
                 account: which.account,
                 symbol: which.symbol,
                 from: which.since,
                 to: which.until,
-                before_id: None,
+                before_id: before,
                 limit: fillsync_report::rows_wanted(Some(limit.into())),
             };
             Ok(fillsync_report::fills(reader, &filter, SystemClock.now())?)
@@ -183,8 +193,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             };
             Ok(fillsync_report::divergences(reader, &filter, SystemClock.now())?)
         }),
-        Command::Alerts { limit } => answers.give(|reader| {
-            let filter = AlertFilter::default();
+        Command::Alerts { limit, before } => answers.give(|reader| {
+            let filter = AlertFilter {
+                before_id: before,
+                ..AlertFilter::default()
+            };
             Ok(fillsync_report::alerts(reader, &filter, limit, SystemClock.now())?)
         }),
         Command::Verify => verify(&answers),

@@ -109,20 +109,38 @@ async fn follow(
 ) -> anyhow::Result<()> {
     let mut fatal = app.fatal();
     loop {
-        tokio::select! {
+        let next = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
-            why = fatal.wait_for(Option::is_some) => {
-                let why = why.ok().and_then(|why| why.clone()).unwrap_or_default();
+            () = told(stop, |stop| *stop) => Next::Stop,
+            () = told(&mut fatal, Option::is_some) => Next::Fatal,
+            change = changes.recv() => change.map_or(Next::Blind, Next::Change),
+            Some(()) = hint(&mut rescan) => Next::Rescan,
+        };
+        match next {
+            Next::Stop => return Ok(()),
+            Next::Fatal => {
+                let why = fatal.borrow().clone().unwrap_or_default();
                 return Err(anyhow!("{why}"));
             }
-            change = changes.recv() => match change {
-                Some(change) => take(app, config_path, change).await,
-                None => return Err(anyhow!("the file watcher ended; restart fillsync")),
-            },
-            Some(()) = hint(&mut rescan) => watcher.rescan(),
+            Next::Blind => return Err(anyhow!("the file watcher ended; restart fillsync")),
+            Next::Change(change) => take(app, config_path, change).await,
+            Next::Rescan => watcher.rescan(),
         }
     }
+}
+
+/// What a running daemon reacts to.
+enum Next {
+    Stop,
+    Fatal,
+    Blind,
+    Change(Change),
+    Rescan,
+}
+
+/// Returns when a value is as wished, or can no longer change.
+async fn told<T>(value: &mut watch::Receiver<T>, is_wished: impl FnMut(&T) -> bool) {
+    let _ = value.wait_for(is_wished).await;
 }
 
 async fn hint(rescan: &mut Option<mpsc::Receiver<()>>) -> Option<()> {

@@ -37,21 +37,28 @@ pub enum LogFormat {
 /// # Errors
 /// When a subscriber is set already, or the level is no filter.
 pub fn start(format: LogFormat, level: &str) -> anyhow::Result<LogLevel> {
+    start_with(format, level, std::io::stderr)
+}
+
+/// Starts logging into a file.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_into(format: LogFormat, level: &str, file: std::fs::File) -> anyhow::Result<LogLevel> {
+    start_with(format, level, Arc::new(file))
+}
+
+fn start_with<W>(format: LogFormat, level: &str, writer: W) -> anyhow::Result<LogLevel>
+where
+    W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(level)?;
     let (filter, handle) = reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     match format {
-        LogFormat::Text => registry
-            .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false))
-            .try_init()?,
-        LogFormat::Json => registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_writer(std::io::stderr),
-            )
-            .try_init()?,
+        LogFormat::Text => registry.with(lines.with_target(false)).try_init()?,
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
     Ok(LogLevel {
         set: Arc::new(move |level| {

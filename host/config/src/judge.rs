@@ -312,7 +312,7 @@ fn judge_memberships(config: &Config, notes: &Notes<'_>) {
             Warning,
             &format!("account.{account}.name"),
             format!(
-                "account `{account}` is in no group: its fills are stored, but nothing is counted"
+                "account `{account}` is in no group: its fills are counted and told by themselves, compared with nobody"
             ),
             "add it to the members of a group",
         );

@@ -14,7 +14,7 @@ use crate::cycle::{Book, BookRule, Cycle, CycleStart};
 use crate::execution::ExecutionClass;
 use crate::group::{BookFacts, FillFact, OrderFact};
 use crate::id::{AccountName, Currency, Symbol};
-use crate::join::MemberCycle;
+use crate::join::{GroupCycle, MemberCycle};
 use crate::leg::{Leg, LegState};
 use crate::moment::{Frame, Moment, Verdict, counted_at, first_counted, truth_now, worst_truth};
 use crate::order::StopKind;
@@ -63,7 +63,7 @@ impl<'a> Frame<'a> {
             symbol: Some(self.symbol.clone()),
             position: Some(self.cycle.side),
             cycle: Some(self.number),
-            account: member.map(named),
+            account: member.map(|member| named(self.cycle, member)),
             at,
             body,
         }
@@ -76,10 +76,11 @@ impl<'a> Frame<'a> {
     }
 }
 
-fn named(member: &MemberCycle) -> AlertAccount {
+/// An account that is alone in its group has no role worth naming.
+fn named(cycle: &GroupCycle, member: &MemberCycle) -> AlertAccount {
     AlertAccount {
         name: member.account.clone(),
-        role: Some(member.role),
+        role: (cycle.members.len() > 1).then_some(member.role),
     }
 }
 
@@ -505,7 +506,7 @@ fn divergence_body<'a>(
                 Some(Quantity::from_decimal(one * member.ratio))
             };
             Some(DivergenceLeg {
-                account: named(member),
+                account: named(frame.cycle, member),
                 truth: difference.truth,
                 filled_quantity: leg.map_or(Quantity::ZERO, Leg::filled),
                 quantity: leg

@@ -1,0 +1,24 @@
+# The two commands of the README, and what they need. Nothing is installed outside rustup's own folder
+# and the project's target folder.
+.PHONY: demo test release bench toolchain
+
+toolchain:
+	rustup toolchain install
+
+demo: toolchain
+	cargo run --locked --package fillsync -- demo
+
+test: toolchain
+	cargo fmt --all --check
+	cargo fmt --manifest-path plugins/Cargo.toml --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	CARGO_TARGET_DIR=target/plugins cargo clippy --locked --manifest-path plugins/Cargo.toml --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	cargo test --locked --workspace
+	CARGO_TARGET_DIR=target/plugins cargo test --locked --manifest-path plugins/Cargo.toml --workspace
+
+release: toolchain
+	cargo build --locked --release --package fillsync
+
+bench: toolchain
+	cargo bench --locked --package fillsync-tests

@@ -1,0 +1,27 @@
+//! The promises of fillsync, kept by the whole of it.
+//!
+//! Every test runs the real command as a process of its own, against fake venues and messengers over
+//! real HTTP, with a real ledger and the real components. A test whose name begins with `law_` keeps
+//! that law; `tests/README.md` lists which tests keep which. There is no sleep to wait for something
+//! to happen: `eventually` looks until it is so, or fails with what there is instead.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod rig;
+
+mod agreement;
+mod command_line;
+mod configuration;
+mod counts;
+mod crash;
+mod delivery;
+mod facts;
+mod independent_clients;
+mod plugins;
+mod secrets;
+mod venue_faults;
