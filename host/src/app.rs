@@ -14,7 +14,9 @@ use crate::shelf::{Offered, Shelf};
 use crate::telemetry::Voice;
 use anyhow::{Context as _, anyhow};
 use fillsync_channel::{ChannelSettings, KindSettings, Surroundings};
-use fillsync_config::{Account, Change, Channel as ChannelConfig, ChannelKind, Config, Step, Strategy};
+use fillsync_config::{
+    Account, Change, Channel as ChannelConfig, ChannelKind, Config, Step, Strategy,
+};
 use fillsync_core::execution::VenueKind;
 use fillsync_core::group::{CONFIDENCE_MIN, GroupRules, MemberRules};
 use fillsync_core::id::{AccountName, ChannelName, GroupName};
@@ -93,7 +95,11 @@ impl App {
     ///
     /// # Errors
     /// When the ledger, the engine or the HTTP client cannot be opened.
-    pub fn open(config: &Config, clock: Arc<dyn Clock>, surroundings: Surroundings) -> anyhow::Result<Self> {
+    pub fn open(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        surroundings: Surroundings,
+    ) -> anyhow::Result<Self> {
         let ledger = Ledger::open(&config.daemon.database)?;
         let engine = PluginEngine::with_cache(&config.daemon.cache_dir).or_else(|error| {
             tracing::warn!(event = "compile_cache_off", %error, "plugins are compiled at each start");
@@ -234,9 +240,21 @@ impl App {
         Ok(opened)
     }
 
-    fn open_venue(&mut self, account: &Account, warnings: &mut Vec<String>) -> anyhow::Result<Arc<dyn Venue>> {
-        let key = secret(&account.api_key, &format!("account {}: api_key", account.name), warnings)?;
-        let code = secret(&account.api_secret, &format!("account {}: api_secret", account.name), warnings)?;
+    fn open_venue(
+        &mut self,
+        account: &Account,
+        warnings: &mut Vec<String>,
+    ) -> anyhow::Result<Arc<dyn Venue>> {
+        let key = secret(
+            &account.api_key,
+            &format!("account {}: api_key", account.name),
+            warnings,
+        )?;
+        let code = secret(
+            &account.api_secret,
+            &format!("account {}: api_secret", account.name),
+            warnings,
+        )?;
         let at = (account.venue, account.base_url.origin().to_owned());
         let address = match self.addresses.get(&at) {
             Some(address) => address.clone(),
@@ -254,28 +272,40 @@ impl App {
             code,
             account.categories.clone(),
         );
-        Ok(fillsync_venue::open(settings, &address, Arc::clone(&self.clock))?)
+        Ok(fillsync_venue::open(
+            settings,
+            &address,
+            Arc::clone(&self.clock),
+        )?)
     }
 
-    fn open_channel(&self, channel: &ChannelConfig, warnings: &mut Vec<String>) -> anyhow::Result<Arc<dyn Channel>> {
+    fn open_channel(
+        &self,
+        channel: &ChannelConfig,
+        warnings: &mut Vec<String>,
+    ) -> anyhow::Result<Arc<dyn Channel>> {
         let name = &channel.name;
         let kind = match &channel.kind {
             ChannelKind::Stdout => KindSettings::Stdout,
-            ChannelKind::Telegram(telegram) => KindSettings::Telegram(fillsync_channel::telegram::Settings {
-                base_url: telegram.base_url.as_str().to_owned(),
-                token: secret(&telegram.token, &format!("channel {name}: token"), warnings)?,
-                chat_id: telegram.chat_id.clone(),
-                thread_id: None,
-            }),
-            ChannelKind::Webhook(webhook) => KindSettings::Webhook(fillsync_channel::webhook::Settings {
-                url: SecretString::from(webhook.url.as_str()),
-                secret: webhook
-                    .secret
-                    .as_ref()
-                    .map(|source| secret(source, &format!("channel {name}: secret"), warnings))
-                    .transpose()?,
-                edits: webhook.edits,
-            }),
+            ChannelKind::Telegram(telegram) => {
+                KindSettings::Telegram(fillsync_channel::telegram::Settings {
+                    base_url: telegram.base_url.as_str().to_owned(),
+                    token: secret(&telegram.token, &format!("channel {name}: token"), warnings)?,
+                    chat_id: telegram.chat_id.clone(),
+                    thread_id: None,
+                })
+            }
+            ChannelKind::Webhook(webhook) => {
+                KindSettings::Webhook(fillsync_channel::webhook::Settings {
+                    url: SecretString::from(webhook.url.as_str()),
+                    secret: webhook
+                        .secret
+                        .as_ref()
+                        .map(|source| secret(source, &format!("channel {name}: secret"), warnings))
+                        .transpose()?,
+                    edits: webhook.edits,
+                })
+            }
         };
         let settings = ChannelSettings {
             name: name.clone(),
@@ -287,8 +317,12 @@ impl App {
     async fn end_changed(&mut self, changes: &[Change]) {
         for change in changes {
             let task = match change {
-                Change::Account(name, Step::Removed | Step::Changed { .. }) => self.pollers.remove(name),
-                Change::Channel(name, Step::Removed | Step::Changed { .. }) => self.deliverers.remove(name),
+                Change::Account(name, Step::Removed | Step::Changed { .. }) => {
+                    self.pollers.remove(name)
+                }
+                Change::Channel(name, Step::Removed | Step::Changed { .. }) => {
+                    self.deliverers.remove(name)
+                }
                 _ => None,
             };
             if let Some(task) = task {
@@ -319,7 +353,12 @@ impl App {
         self.pollers.insert(name, Task { stop, handle });
     }
 
-    fn start_deliverer(&mut self, name: ChannelName, channel: Arc<dyn Channel>, settings: &ChannelConfig) {
+    fn start_deliverer(
+        &mut self,
+        name: ChannelName,
+        channel: Arc<dyn Channel>,
+        settings: &ChannelConfig,
+    ) {
         let deliverer = Deliverer {
             channel,
             formatter: settings.formatter.clone(),
@@ -525,11 +564,17 @@ pub fn known_plugins() -> Vec<&'static str> {
 /// The plugin names that a configuration uses.
 #[must_use]
 pub fn plugins_in_use(config: &Config) -> BTreeSet<fillsync_core::id::PluginName> {
-    let strategies = config.groups.values().filter_map(|group| match &group.strategy {
-        Strategy::Plugin(name) => Some(name.clone()),
-        Strategy::None => None,
-    });
-    let formatters = config.channels.values().map(|channel| channel.formatter.clone());
+    let strategies = config
+        .groups
+        .values()
+        .filter_map(|group| match &group.strategy {
+            Strategy::Plugin(name) => Some(name.clone()),
+            Strategy::None => None,
+        });
+    let formatters = config
+        .channels
+        .values()
+        .map(|channel| channel.formatter.clone());
     strategies
         .chain(formatters)
         .chain(config.plugins.keys().cloned())
@@ -541,5 +586,6 @@ pub fn plugins_in_use(config: &Config) -> BTreeSet<fillsync_core::id::PluginName
 /// # Errors
 /// The report, ready to print.
 pub fn load_config(path: &Path) -> anyhow::Result<fillsync_config::Loaded> {
-    fillsync_config::load(path, &known_plugins()).map_err(|problems| anyhow!(fillsync_config::report(&problems)))
+    fillsync_config::load(path, &known_plugins())
+        .map_err(|problems| anyhow!(fillsync_config::report(&problems)))
 }

@@ -26,7 +26,13 @@ mod check;
 #[command(name = "fillsync", version, propagate_version = true)]
 pub struct Cli {
     /// The configuration file.
-    #[arg(long, short, global = true, default_value = "fillsync.toml", env = "FILLSYNC_CONFIG")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        default_value = "fillsync.toml",
+        env = "FILLSYNC_CONFIG"
+    )]
     config: PathBuf,
     /// Print JSON instead of a table.
     #[arg(long, global = true)]
@@ -177,7 +183,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 from: which.since,
                 to: which.until,
             };
-            Ok(fillsync_report::performance(reader, &filter, SystemClock.now())?)
+            Ok(fillsync_report::performance(
+                reader,
+                &filter,
+                SystemClock.now(),
+            )?)
         }),
         Command::Status => {
             let path = answers.database()?;
@@ -191,14 +201,23 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 open_only: !all,
                 limit: fillsync_report::ROWS_MAX,
             };
-            Ok(fillsync_report::divergences(reader, &filter, SystemClock.now())?)
+            Ok(fillsync_report::divergences(
+                reader,
+                &filter,
+                SystemClock.now(),
+            )?)
         }),
         Command::Alerts { limit, before } => answers.give(|reader| {
             let filter = AlertFilter {
                 before_id: before,
                 ..AlertFilter::default()
             };
-            Ok(fillsync_report::alerts(reader, &filter, limit, SystemClock.now())?)
+            Ok(fillsync_report::alerts(
+                reader,
+                &filter,
+                limit,
+                SystemClock.now(),
+            )?)
         }),
         Command::Verify => verify(&answers),
         Command::Plugin(PluginCommand::List) => check::plugins(&config, json),
@@ -236,7 +255,10 @@ async fn daemon(config_path: PathBuf) -> anyhow::Result<()> {
         fillsync_config::LogFormat::Text => LogFormat::Text,
         fillsync_config::LogFormat::Json => LogFormat::Json,
     };
-    telemetry::start(format, &telemetry::filter(loaded.config.daemon.log_level.as_str()))?;
+    telemetry::start(
+        format,
+        &telemetry::filter(loaded.config.daemon.log_level.as_str()),
+    )?;
     let (rescan, rescans) = mpsc::channel(1);
     run::run(RunSettings {
         config_path,
@@ -294,7 +316,10 @@ impl Answers<'_> {
         Ok(Reader::open(self.database()?)?)
     }
 
-    fn give<A: Answer>(&self, ask: impl FnOnce(&Reader) -> anyhow::Result<A>) -> anyhow::Result<()> {
+    fn give<A: Answer>(
+        &self,
+        ask: impl FnOnce(&Reader) -> anyhow::Result<A>,
+    ) -> anyhow::Result<()> {
         let answer = ask(&self.reader()?)?;
         if self.json {
             return say(&answer.json()?);
@@ -318,7 +343,10 @@ fn verify(answers: &Answers<'_>) -> anyhow::Result<()> {
         })
         .to_string())?;
     } else {
-        say(&format!("{} executions, {} cycles recomputed", check.executions, check.cycles))?;
+        say(&format!(
+            "{} executions, {} cycles recomputed",
+            check.executions, check.cycles
+        ))?;
         for finding in &check.findings {
             say(&format!("  {finding}"))?;
         }
@@ -326,7 +354,10 @@ fn verify(answers: &Answers<'_>) -> anyhow::Result<()> {
     if check.findings.is_empty() {
         return Ok(());
     }
-    Err(anyhow!("{} findings; restore a backup, or move the ledger away and let the lookback fetch again", check.findings.len()))
+    Err(anyhow!(
+        "{} findings; restore a backup, or move the ledger away and let the lookback fetch again",
+        check.findings.len()
+    ))
 }
 
 /// Shows that something goes on, on a terminal only.

@@ -97,6 +97,10 @@ impl Live for Daemon {
             .filter(|(_, life)| life.live_at.is_none())
             .map(|(account, _)| format!("account {account} has not caught up yet"))
             .collect();
-        if missing.is_empty() { Ok(()) } else { Err(missing) }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing)
+        }
     }
 }

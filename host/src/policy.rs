@@ -70,7 +70,10 @@ impl Policy {
     }
 
     /// The groups of which an account is a member.
-    pub fn groups_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a GroupPolicy> {
+    pub fn groups_of<'a>(
+        &'a self,
+        account: &'a AccountName,
+    ) -> impl Iterator<Item = &'a GroupPolicy> {
         self.groups
             .iter()
             .filter(move |group| group.rules.member(account).is_some())

@@ -16,7 +16,13 @@ use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+
+/// How long answers under way may take at the end.
+const API_DRAIN: Duration = Duration::from_secs(4);
+/// How long the ledger may take to close.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// What a run needs.
 pub struct RunSettings {
@@ -93,9 +99,12 @@ pub async fn run(settings: RunSettings) -> anyhow::Result<()> {
     }
     let outcome = follow(&mut app, &config_path, &watcher, changes, rescan, &mut stop).await;
     tracing::info!(event = "stopping", "finishing what is under way");
+    let ledger = app.ledger().clone();
     app.drain().await;
     let _ = end_api.send(());
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), api).await;
+    let _ = tokio::time::timeout(API_DRAIN, api).await;
+    // Whoever starts the next daemon on this file must find it free.
+    let _ = tokio::time::timeout(CLOSE_MAX, ledger.close()).await;
     outcome
 }
 
@@ -179,7 +188,13 @@ async fn reload(app: &mut App, config_path: &Path, bytes: &[u8]) {
                 tracing::error!(event = "config_rejected", "{}", problem.summary());
             }
             app.voice()
-                .config_rejected(&problems.iter().map(fillsync_config::Problem::summary).collect::<Vec<_>>().join("; "))
+                .config_rejected(
+                    &problems
+                        .iter()
+                        .map(fillsync_config::Problem::summary)
+                        .collect::<Vec<_>>()
+                        .join("; "),
+                )
                 .await;
             return;
         }
@@ -187,12 +202,20 @@ async fn reload(app: &mut App, config_path: &Path, bytes: &[u8]) {
     match app.apply(&loaded.config).await {
         Ok(changes) if changes.is_empty() => {}
         Ok(changes) => {
-            tracing::info!(event = "config_reloaded", changes = changes.join("; "), "in force");
+            tracing::info!(
+                event = "config_reloaded",
+                changes = changes.join("; "),
+                "in force"
+            );
             app.voice().config_reloaded(&changes).await;
         }
         Err(error) => {
             let why = format!("{error:#}");
-            tracing::error!(event = "config_rejected", error = why, "what was in force stays");
+            tracing::error!(
+                event = "config_rejected",
+                error = why,
+                "what was in force stays"
+            );
             app.voice().config_rejected(&why).await;
         }
     }

@@ -58,7 +58,11 @@ impl Shelf {
     /// A file is gone. What runs stays until a start without it.
     pub fn gone(&mut self, stem: &str) {
         self.files.remove(stem);
-        tracing::warn!(event = "plugin_file_gone", plugin = stem, "the file is gone; what was loaded from it keeps running until the next start");
+        tracing::warn!(
+            event = "plugin_file_gone",
+            plugin = stem,
+            "the file is gone; what was loaded from it keeps running until the next start"
+        );
     }
 
     /// Offers every plugin that a configuration uses. A file that cannot be loaded is told and leaves
@@ -110,18 +114,38 @@ impl Shelf {
     async fn offer_one(&self, config: &Config, name: &PluginName) -> Option<String> {
         let settings = config.plugins.get(name);
         let Some((source, bytes)) = self.bytes(config, name) else {
-            let why = format!("there is no file {}.wasm in the plugin folder", stem_of(config, name));
-            self.rejected(name, None, "read", &why, Some("put the component there; it is taken up while fillsync runs"))
-                .await;
+            let why = format!(
+                "there is no file {}.wasm in the plugin folder",
+                stem_of(config, name)
+            );
+            self.rejected(
+                name,
+                None,
+                "read",
+                &why,
+                Some("put the component there; it is taken up while fillsync runs"),
+            )
+            .await;
             return Some(why);
         };
         let sha256 = hex(&bytes);
         if let Some(pin) = settings.and_then(|settings| settings.sha256.as_ref())
             && pin.as_str() != sha256
         {
-            let why = format!("its SHA-256 is {sha256}, but the configuration pins {}", pin.as_str());
-            self.rejected(name, Some(&sha256), "pin", &why, Some("put back the pinned file, or set the pin to the new hash after looking at it"))
-                .await;
+            let why = format!(
+                "its SHA-256 is {sha256}, but the configuration pins {}",
+                pin.as_str()
+            );
+            self.rejected(
+                name,
+                Some(&sha256),
+                "pin",
+                &why,
+                Some(
+                    "put back the pinned file, or set the pin to the new hash after looking at it",
+                ),
+            )
+            .await;
             return Some(why);
         }
         let json = settings.map_or_else(
@@ -141,11 +165,23 @@ impl Shelf {
         .await;
         match outcome {
             Ok(Outcome::Swapped(swap)) => {
-                let event = if swap.previous_sha256.is_some() { "plugin_swapped" } else { "plugin_loaded" };
+                let event = if swap.previous_sha256.is_some() {
+                    "plugin_swapped"
+                } else {
+                    "plugin_loaded"
+                };
                 tracing::info!(event, plugin = %name, version = swap.used.version, sha256 = swap.used.sha256,
                     previous = swap.previous_sha256, generation = swap.used.generation, "in use");
-                self.row(name, "swap", event, swap.previous_sha256, Some(swap.used.sha256.clone()), None, None)
-                    .await;
+                self.row(
+                    name,
+                    "swap",
+                    event,
+                    swap.previous_sha256,
+                    Some(swap.used.sha256.clone()),
+                    None,
+                    None,
+                )
+                .await;
                 None
             }
             Ok(Outcome::Unchanged) => None,
@@ -156,8 +192,14 @@ impl Shelf {
             }) => {
                 let why = format!("{}: {}", rejection.stage, rejection.cause);
                 if !again {
-                    self.rejected(name, Some(&sha256), &rejection.stage.to_string(), &rejection.cause, rejection.hint.as_deref())
-                        .await;
+                    self.rejected(
+                        name,
+                        Some(&sha256),
+                        &rejection.stage.to_string(),
+                        &rejection.cause,
+                        rejection.hint.as_deref(),
+                    )
+                    .await;
                 }
                 Some(why)
             }
@@ -169,11 +211,26 @@ impl Shelf {
         }
     }
 
-    async fn rejected(&self, name: &PluginName, sha256: Option<&str>, stage: &str, cause: &str, hint: Option<&str>) {
+    async fn rejected(
+        &self,
+        name: &PluginName,
+        sha256: Option<&str>,
+        stage: &str,
+        cause: &str,
+        hint: Option<&str>,
+    ) {
         tracing::error!(event = "plugin_rejected", plugin = %name, sha256, stage, cause, hint, "what was active stays");
         let old = self.plugins.used(name).map(|used| used.sha256.clone());
-        self.row(name, stage, "plugin_rejected", old, sha256.map(ToOwned::to_owned), Some(cause), hint)
-            .await;
+        self.row(
+            name,
+            stage,
+            "plugin_rejected",
+            old,
+            sha256.map(ToOwned::to_owned),
+            Some(cause),
+            hint,
+        )
+        .await;
         self.voice
             .plugin_rejected(
                 name.as_str(),

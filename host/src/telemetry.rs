@@ -16,7 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The most events that wait to be written; the rest is in the log only.
@@ -32,11 +31,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging to standard error; the returned handle changes the level while it runs.
+/// Starts logging to standard error.
 ///
 /// # Errors
 /// When a subscriber is set already, or the level is no filter.
-pub fn start(format: LogFormat, level: &str) -> anyhow::Result<LogLevel> {
+pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     start_with(format, level, std::io::stderr)
 }
 
@@ -44,28 +43,24 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<LogLevel> {
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_into(format: LogFormat, level: &str, file: std::fs::File) -> anyhow::Result<LogLevel> {
+pub fn start_into(format: LogFormat, level: &str, file: std::fs::File) -> anyhow::Result<()> {
     start_with(format, level, Arc::new(file))
 }
 
-fn start_with<W>(format: LogFormat, level: &str, writer: W) -> anyhow::Result<LogLevel>
+fn start_with<W>(format: LogFormat, level: &str, writer: W) -> anyhow::Result<()>
 where
     W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(level)?;
-    let (filter, handle) = reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(false);
     match format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init()?,
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
-    Ok(LogLevel {
-        set: Arc::new(move |level| {
-            let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
-            handle.reload(filter).map_err(|error| error.to_string())
-        }),
-    })
+    Ok(())
 }
 
 /// The filter for a level: the HTTP libraries never say more than warnings, because the addresses
@@ -75,25 +70,20 @@ pub fn filter(level: &str) -> String {
     format!("{level},hyper=warn,hyper_util=warn,h2=warn,reqwest=warn,rustls=warn")
 }
 
-/// Changes the log's level while it runs.
-#[derive(Clone)]
-pub struct LogLevel {
-    set: Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
-}
-
-impl LogLevel {
-    /// Sets the level.
-    ///
-    /// # Errors
-    /// When the text is no filter.
-    pub fn set(&self, level: &str) -> Result<(), String> {
-        (self.set)(level)
-    }
-}
-
 /// Fills of a page that were known.
 pub fn fills_already_processed(account: &AccountName, category: &Category, count: u64) {
     tracing::debug!(event = "fill_already_processed", %account, %category, count, "rows were known");
+}
+
+/// One window of a catch-up is done.
+pub fn caught_up(
+    account: &AccountName,
+    category: &Category,
+    window: Window,
+    pages: u32,
+    new: usize,
+) {
+    tracing::info!(event = "catch_up", %account, %category, from = %window.from, to = %window.to, pages, new, "caught up to here");
 }
 
 /// A round of polling failed.
@@ -152,7 +142,8 @@ impl Voice {
 
     /// Writes the events that wait. A failure is logged: events explain, they are no facts.
     pub async fn flush(&self) {
-        let rows = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let rows =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         if rows.is_empty() {
             return;
         }
@@ -191,8 +182,15 @@ impl Voice {
     }
 
     /// Raises a system alert, once for its identity.
-    pub async fn system(&self, account: Option<&AccountName>, severity: Severity, identity: String, body: SystemAlert) {
-        self.system_but(None, account, severity, identity, body).await;
+    pub async fn system(
+        &self,
+        account: Option<&AccountName>,
+        severity: Severity,
+        identity: String,
+        body: SystemAlert,
+    ) {
+        self.system_but(None, account, severity, identity, body)
+            .await;
     }
 
     async fn system_but(
@@ -235,13 +233,25 @@ impl Voice {
     }
 
     /// The venue refuses a key.
-    pub async fn key_refused(&self, account: &AccountName, since: HostTime, what: &str, remedy: &str) {
+    pub async fn key_refused(
+        &self,
+        account: &AccountName,
+        since: HostTime,
+        what: &str,
+        remedy: &str,
+    ) {
         tracing::error!(event = "key_refused", %account, error = what, remedy, "the venue refuses the key");
-        self.system(Some(account), Severity::Critical, format!("key-refused/{account}/{}", since.us()), SystemAlert {
-            topic: "key-refused".to_owned(),
-            text: format!("{account}: {what}"),
-            remedy: Some(remedy.to_owned()),
-        }).await;
+        self.system(
+            Some(account),
+            Severity::Critical,
+            format!("key-refused/{account}/{}", since.us()),
+            SystemAlert {
+                topic: "key-refused".to_owned(),
+                text: format!("{account}: {what}"),
+                remedy: Some(remedy.to_owned()),
+            },
+        )
+        .await;
     }
 
     /// An account cannot be reached.
@@ -256,11 +266,17 @@ impl Voice {
     /// An account answers again.
     pub async fn account_is_back(&self, account: &AccountName) {
         tracing::info!(event = "account_reachable", %account, "answers again");
-        self.system(Some(account), Severity::Info, format!("account-reachable/{account}/{}", self.clock.now().us()), SystemAlert {
-            topic: "account-reachable".to_owned(),
-            text: format!("{account} answers again; everything since was fetched"),
-            remedy: None,
-        }).await;
+        self.system(
+            Some(account),
+            Severity::Info,
+            format!("account-reachable/{account}/{}", self.clock.now().us()),
+            SystemAlert {
+                topic: "account-reachable".to_owned(),
+                text: format!("{account} answers again; everything since was fetched"),
+                remedy: None,
+            },
+        )
+        .await;
     }
 
     /// The ledger cannot write just now.
@@ -321,27 +337,45 @@ impl Voice {
 
     /// A candidate was not taken.
     pub async fn plugin_rejected(&self, plugin: &str, sha256: &str, why: &str, hint: &str) {
-        self.system(None, Severity::Warning, format!("plugin-rejected/{plugin}/{sha256}"), SystemAlert {
-            topic: "plugin-rejected".to_owned(),
-            text: format!("plugin {plugin} was not taken: {why}; what was active stays"),
-            remedy: Some(hint.to_owned()),
-        }).await;
+        self.system(
+            None,
+            Severity::Warning,
+            format!("plugin-rejected/{plugin}/{sha256}"),
+            SystemAlert {
+                topic: "plugin-rejected".to_owned(),
+                text: format!("plugin {plugin} was not taken: {why}; what was active stays"),
+                remedy: Some(hint.to_owned()),
+            },
+        )
+        .await;
     }
 
     /// A receiver will not take a message: tell it to the others.
     pub async fn dead_letter(&self, channel: &ChannelName, what: &str, remedy: &str) {
-        self.system_but(Some(channel), None, Severity::Critical, format!("dead-letter/{channel}/{what}"), SystemAlert {
-            topic: "dead-letter".to_owned(),
-            text: format!("channel {channel} refuses messages: {what}"),
-            remedy: Some(remedy.to_owned()),
-        }).await;
+        self.system_but(
+            Some(channel),
+            None,
+            Severity::Critical,
+            format!("dead-letter/{channel}/{what}"),
+            SystemAlert {
+                topic: "dead-letter".to_owned(),
+                text: format!("channel {channel} refuses messages: {what}"),
+                remedy: Some(remedy.to_owned()),
+            },
+        )
+        .await;
     }
 }
 
 impl Voice {
     /// A configuration took effect.
     pub async fn config_reloaded(&self, changes: &[String]) {
-        self.keep("config_reloaded", None, None, &json!({ "changes": changes }));
+        self.keep(
+            "config_reloaded",
+            None,
+            None,
+            &json!({ "changes": changes }),
+        );
         self.flush().await;
     }
 
@@ -349,10 +383,16 @@ impl Voice {
     pub async fn config_rejected(&self, why: &str) {
         self.keep("config_rejected", None, None, &json!({ "why": why }));
         self.flush().await;
-        self.system(None, Severity::Warning, format!("config-rejected/{}", self.clock.now().us()), SystemAlert {
-            topic: "config-rejected".to_owned(),
-            text: format!("the changed configuration was not taken: {why}"),
-            remedy: Some("mend the file; what was in force stays in force".to_owned()),
-        }).await;
+        self.system(
+            None,
+            Severity::Warning,
+            format!("config-rejected/{}", self.clock.now().us()),
+            SystemAlert {
+                topic: "config-rejected".to_owned(),
+                text: format!("the changed configuration was not taken: {why}"),
+                remedy: Some("mend the file; what was in force stays in force".to_owned()),
+            },
+        )
+        .await;
     }
 }

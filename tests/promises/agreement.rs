@@ -48,7 +48,10 @@ fn the_seeds_count_vectors_agree_and_stay_true() {
         for (account, detected) in [("main", main as u64), ("mirror", mirror as u64)] {
             eventually("the account's last alert says the shared count", || {
                 let text = last_alert(&rig, account, symbol).unwrap_or_default();
-                so(text.contains(&format!("✅ {shown} of 3 orders filled")), text)
+                so(
+                    text.contains(&format!("✅ {shown} of 3 orders filled")),
+                    text,
+                )
             });
             let text = last_alert(&rig, account, symbol).unwrap();
             assert_eq!(text.contains(MARK), detected != shown, "{text}");
@@ -89,8 +92,17 @@ fn one_edited_line_swaps_the_strategy_and_the_next_alert_follows() {
     let before = rig.of_kind("fill").len();
     rig.fill(&mirror[2]);
     let next = rig.wait_for("fill", before + 1).pop().unwrap();
-    assert!(next.text.contains(&format!("✅ 1 of 3 orders filled {MARK}")), "{}", next.text);
-    assert!(next.text.contains("this account: 3 seen (L1, L2, L3)"), "{}", next.text);
+    assert!(
+        next.text
+            .contains(&format!("✅ 1 of 3 orders filled {MARK}")),
+        "{}",
+        next.text
+    );
+    assert!(
+        next.text.contains("this account: 3 seen (L1, L2, L3)"),
+        "{}",
+        next.text
+    );
     daemon.wait_for_counts(SYMBOL, [(1, 1), (3, 1)]);
     // Nothing was fetched or told again for the swap's sake.
     rig.wait_for_all_fills();
@@ -122,7 +134,10 @@ fn law_10_the_mark_stands_exactly_where_the_shown_count_is_not_the_own() {
     let told: Vec<(String, String)> = fills
         .iter()
         .map(|message| {
-            let line = message.text.lines().find(|line| line.contains("orders filled"));
+            let line = message
+                .text
+                .lines()
+                .find(|line| line.contains("orders filled"));
             (message.account.clone(), line.unwrap().to_owned())
         })
         .collect();
@@ -137,8 +152,18 @@ fn law_10_the_mark_stands_exactly_where_the_shown_count_is_not_the_own() {
     // The account's own fact stands beside a mark, and nowhere else.
     for message in &fills {
         let is_marked = message.text.contains(MARK);
-        assert_eq!(is_marked, message.text.contains("this account: 1 seen (L1)"), "{}", message.text);
-        assert_eq!(is_marked, message.text.contains("venue data complete to"), "{}", message.text);
+        assert_eq!(
+            is_marked,
+            message.text.contains("this account: 1 seen (L1)"),
+            "{}",
+            message.text
+        );
+        assert_eq!(
+            is_marked,
+            message.text.contains("venue data complete to"),
+            "{}",
+            message.text
+        );
     }
     // The same words on another channel.
     let on_telegram = eventually("four messages on Telegram", || {
@@ -150,7 +175,10 @@ fn law_10_the_mark_stands_exactly_where_the_shown_count_is_not_the_own() {
         }
     });
     let of_hook: Vec<&str> = fills.iter().map(|message| message.text.as_str()).collect();
-    let of_telegram: Vec<&str> = on_telegram.iter().map(|message| message.text.as_str()).collect();
+    let of_telegram: Vec<&str> = on_telegram
+        .iter()
+        .map(|message| message.text.as_str())
+        .collect();
     assert_eq!(of_telegram, of_hook);
 }
 
@@ -165,9 +193,21 @@ fn law_06_no_strategy_hides_a_divergence() {
     rig.fill(&mirror[0]);
     rig.fill(&main[1]);
     let told = rig.wait_for("divergence", 1).pop().unwrap();
-    assert!(told.text.starts_with("⚠️ ACCOUNTS DIVERGED  GTCUSDT Sell"), "{}", told.text);
-    assert!(told.text.contains("L2 @0.223: MAIN filled"), "{}", told.text);
-    assert!(told.text.contains("MIRROR still open 0/150 (checked"), "{}", told.text);
+    assert!(
+        told.text.starts_with("⚠️ ACCOUNTS DIVERGED  GTCUSDT Sell"),
+        "{}",
+        told.text
+    );
+    assert!(
+        told.text.contains("L2 @0.223: MAIN filled"),
+        "{}",
+        told.text
+    );
+    assert!(
+        told.text.contains("MIRROR still open 0/150 (checked"),
+        "{}",
+        told.text
+    );
     daemon.wait_for_counts(SYMBOL, [(2, 2), (1, 2)]);
     daemon.wait_for_event("divergence_detected");
     let open = daemon.json("/divergences?open=true");
@@ -177,7 +217,11 @@ fn law_06_no_strategy_hides_a_divergence() {
     // It fills after all: that is told once, and no divergence stays open.
     rig.fill(&mirror[1]);
     let resolved = rig.wait_for("resolved", 1).pop().unwrap();
-    assert!(resolved.text.contains("ACCOUNTS AGREE AGAIN"), "{}", resolved.text);
+    assert!(
+        resolved.text.contains("ACCOUNTS AGREE AGAIN"),
+        "{}",
+        resolved.text
+    );
     daemon.wait_for_event("divergence_resolved");
     eventually("no divergence is open", || {
         let answer = daemon.json("/divergences?open=true");

@@ -73,14 +73,26 @@ fn a_long_and_a_short_earn_what_they_should() {
     fold.apply(&row(1, "a", Side::Buy, "10", "100"), None);
     fold.apply(&row(2, "b", Side::Buy, "10", "110"), None);
     let exit = fold.apply(&row(3, "c", Side::Sell, "20", "120"), None);
-    assert_eq!(exit.exit.unwrap().realised, Some(Money::parse("300").unwrap()));
+    assert_eq!(
+        exit.exit.unwrap().realised,
+        Some(Money::parse("300").unwrap())
+    );
     fold.apply(&row(4, "d", Side::Sell, "5", "120"), None);
     let exit = fold.apply(&row(5, "e", Side::Buy, "5", "100"), None);
-    assert_eq!(exit.exit.unwrap().realised, Some(Money::parse("100").unwrap()));
+    assert_eq!(
+        exit.exit.unwrap().realised,
+        Some(Money::parse("100").unwrap())
+    );
     let cycles = fold.take_changed();
     assert_eq!(
-        cycles.iter().map(|cycle| (cycle.ordinal, cycle.side, cycle.is_open())).collect::<Vec<_>>(),
-        [(1, PositionSide::Long, false), (2, PositionSide::Short, false)]
+        cycles
+            .iter()
+            .map(|cycle| (cycle.ordinal, cycle.side, cycle.is_open()))
+            .collect::<Vec<_>>(),
+        [
+            (1, PositionSide::Long, false),
+            (2, PositionSide::Short, false)
+        ]
     );
 }
 
@@ -104,7 +116,10 @@ fn a_sale_that_only_closes_never_opens_a_short() {
     assert!(allocation.entry.is_none());
     assert_eq!(allocation.exit.unwrap().realised, None);
     let cycle = fold.last().unwrap();
-    assert_eq!((cycle.side, cycle.start), (PositionSide::Long, CycleStart::Unknown));
+    assert_eq!(
+        (cycle.side, cycle.start),
+        (PositionSide::Long, CycleStart::Unknown)
+    );
     assert!(!cycle.is_open());
 }
 
@@ -117,27 +132,56 @@ fn what_the_venue_says_it_closed_beyond_what_is_known_was_open_before() {
     let allocation = fold.apply(&sale, None);
     assert!(allocation.entry.is_none(), "no short was opened");
     assert_eq!(fold.last().unwrap().start, CycleStart::Unknown);
-    assert_eq!(fold.last().unwrap().net(BookRule { shorts: true, dust_permille: 0, linear: true }, None), None);
+    assert_eq!(
+        fold.last().unwrap().net(
+            BookRule {
+                shorts: true,
+                dust_permille: 0,
+                linear: true
+            },
+            None
+        ),
+        None
+    );
 }
 
 #[test]
 fn an_opening_position_is_a_cycle_of_unknown_start() {
-    let rule = BookRule { shorts: true, dust_permille: 0, linear: true };
-    let mut fold = BookFold::opening(rule, Lane::OneWay, Quantity::parse("-7").unwrap(), VenueTime::from_ms(0));
+    let rule = BookRule {
+        shorts: true,
+        dust_permille: 0,
+        linear: true,
+    };
+    let mut fold = BookFold::opening(
+        rule,
+        Lane::OneWay,
+        Quantity::parse("-7").unwrap(),
+        VenueTime::from_ms(0),
+    );
     fold.apply(&row(1, "a", Side::Sell, "3", "10"), None);
     fold.apply(&row(2, "b", Side::Buy, "10", "9"), None);
     let cycle = fold.last().unwrap();
-    assert_eq!((cycle.ordinal, cycle.side, cycle.start), (1, PositionSide::Short, CycleStart::Unknown));
+    assert_eq!(
+        (cycle.ordinal, cycle.side, cycle.start),
+        (1, PositionSide::Short, CycleStart::Unknown)
+    );
     assert!(!cycle.is_open());
 }
 
 #[test]
 fn dust_of_fees_in_kind_still_means_flat() {
-    let rule = BookRule { shorts: false, dust_permille: 5, linear: true };
+    let rule = BookRule {
+        shorts: false,
+        dust_permille: 5,
+        linear: true,
+    };
     let mut fold = BookFold::after(rule, Lane::OneWay, None);
     let mut buy = row(1, "a", Side::Buy, "1", "100");
     buy.market.symbol = Symbol::new("BTCUSDT").unwrap();
-    buy.fee = Some(Fee { amount: Money::parse("0.001").unwrap(), currency: Some(Currency::new("BTC").unwrap()) });
+    buy.fee = Some(Fee {
+        amount: Money::parse("0.001").unwrap(),
+        currency: Some(Currency::new("BTC").unwrap()),
+    });
     fold.apply(&buy, None);
     assert_eq!(fold.last().unwrap().quantity.to_string(), "0.999");
     let mut sell = row(2, "b", Side::Sell, "0.998", "100");

@@ -11,7 +11,9 @@ use fillsync_core::execution::{Execution, ExecutionClass, Side, Source};
 use fillsync_core::group::{
     BookFacts, CONFIDENCE_MIN, FillFact, GroupFacts, GroupRules, Knowledge, MemberRules, OrderFact,
 };
-use fillsync_core::id::{AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol};
+use fillsync_core::id::{
+    AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
+};
 use fillsync_core::join::{GroupCycle, join};
 use fillsync_core::moment::{self, Answer, Frame, Readiness};
 use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, PositionSide, StopKind};
@@ -125,7 +127,11 @@ impl Account {
 
     fn status(mut self, id: &str, status: OrderStatus, at_ms: i64) -> Self {
         let order_id = self.id(id);
-        for order in self.orders.iter_mut().filter(|order| order.order_id == order_id) {
+        for order in self
+            .orders
+            .iter_mut()
+            .filter(|order| order.order_id == order_id)
+        {
             order.status = status.clone();
             order.updated_at = VenueTime::from_ms(at_ms);
         }
@@ -186,7 +192,10 @@ fn facts(accounts: Vec<Account>, known_to_ms: &[(&str, i64)]) -> GroupFacts {
                 let category = Category::new("linear").unwrap();
                 let to = VenueTime::from_ms(*to);
                 let knowledge = Knowledge {
-                    coverage: BTreeMap::from([(category.clone(), Window::new(VenueTime::EPOCH, to))]),
+                    coverage: BTreeMap::from([(
+                        category.clone(),
+                        Window::new(VenueTime::EPOCH, to),
+                    )]),
                     orders_checked: BTreeMap::from([(category, to)]),
                 };
                 (AccountName::new(account).unwrap(), knowledge)
@@ -202,7 +211,13 @@ fn only(rules: &GroupRules, facts: &GroupFacts) -> GroupCycle {
     cycles.remove(0)
 }
 
-fn view(rules: &GroupRules, facts: &GroupFacts, cycle: &GroupCycle, at_ms: i64, now_ms: i64) -> View {
+fn view(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    at_ms: i64,
+    now_ms: i64,
+) -> View {
     let frame = Frame {
         rules,
         facts,
@@ -225,7 +240,12 @@ fn detected(view: &View) -> Vec<(String, u32)> {
         .collect()
 }
 
-fn truths(rules: &GroupRules, facts: &GroupFacts, cycle: &GroupCycle, now_ms: i64) -> Vec<(u32, String, Truth)> {
+fn truths(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    now_ms: i64,
+) -> Vec<(u32, String, Truth)> {
     let symbol = Symbol::new("GTCUSDT").unwrap();
     let frame = Frame {
         rules,
@@ -236,14 +256,23 @@ fn truths(rules: &GroupRules, facts: &GroupFacts, cycle: &GroupCycle, now_ms: i6
     };
     cut::differences(frame, HostTime::from_ms(now_ms))
         .into_iter()
-        .map(|difference| (difference.slot, difference.account.to_string(), difference.truth))
+        .map(|difference| {
+            (
+                difference.slot,
+                difference.account.to_string(),
+                difference.truth,
+            )
+        })
         .collect()
 }
 
 const PAIR: [(&str, Role); 2] = [("main", Role::Main), ("mirror", Role::Mirror)];
 
 fn plan(name: &str) -> Account {
-    Account::new(name).limit("L1", "0.2210").limit("L2", "0.2215").limit("L3", "0.2220")
+    Account::new(name)
+        .limit("L1", "0.2210")
+        .limit("L2", "0.2215")
+        .limit("L3", "0.2220")
 }
 
 #[test]
@@ -264,7 +293,12 @@ fn the_alerts_of_two_accounts_at_four_instants() {
         .iter()
         .map(|moment| {
             let view = view(&rules, &facts, &cycle, moment.at.ms(), 20_000);
-            (moment.at.ms(), moment.counted.len(), detected(&view), view.slots.len())
+            (
+                moment.at.ms(),
+                moment.counted.len(),
+                detected(&view),
+                view.slots.len(),
+            )
         })
         .collect();
     let both = |main, mirror| vec![("main".to_owned(), main), ("mirror".to_owned(), mirror)];
@@ -283,7 +317,10 @@ fn one_and_one_are_not_the_same_when_the_orders_differ() {
     // Main filled L1, mirror filled L2: the counts agree and the accounts do not.
     let rules = rules(&PAIR);
     let facts = facts(
-        vec![plan("main").fill("L1", 10_000), plan("mirror").fill("L2", 10_000)],
+        vec![
+            plan("main").fill("L1", 10_000),
+            plan("mirror").fill("L2", 10_000),
+        ],
         &[("main", 60_000), ("mirror", 60_000)],
     );
     let cycle = only(&rules, &facts);
@@ -308,26 +345,59 @@ fn not_seen_yet_and_really_not_filled_are_told_apart() {
         );
         let cycle = only(&rules, &facts);
         let moments = moment::moments(&rules, &cycle);
-        let ready = moment::readiness(&rules, &facts, &cycle, &moments[0], HostTime::from_ms(now_ms));
+        let ready = moment::readiness(
+            &rules,
+            &facts,
+            &cycle,
+            &moments[0],
+            HostTime::from_ms(now_ms),
+        );
         let truth = truths(&rules, &facts, &cycle, now_ms)[1].2;
         (matches!(ready, Readiness::Waiting { .. }), truth)
     };
-    assert_eq!(look(12_999, 13_000), (true, Truth::Pending), "settle is not over");
-    assert_eq!(look(13_000, 13_100), (false, Truth::Lagging), "proven: its order is open");
-    assert_eq!(look(9_000, 41_000), (false, Truth::Unknown), "not reachable at the deadline");
+    assert_eq!(
+        look(12_999, 13_000),
+        (true, Truth::Pending),
+        "settle is not over"
+    );
+    assert_eq!(
+        look(13_000, 13_100),
+        (false, Truth::Lagging),
+        "proven: its order is open"
+    );
+    assert_eq!(
+        look(9_000, 41_000),
+        (false, Truth::Unknown),
+        "not reachable at the deadline"
+    );
 }
 
 #[test]
 fn a_leg_that_cannot_fill_any_more_is_named_for_what_it_is() {
     let rules = rules(&PAIR);
     for (mirror, expected) in [
-        (plan("mirror").status("L1", OrderStatus::Cancelled, 9_500), Truth::Cancelled),
-        (plan("mirror").status("L1", OrderStatus::Rejected, 9_500), Truth::Rejected),
         (
-            plan("mirror").trade("L1", Side::Sell, "40", 10_000).status("L1", OrderStatus::Cancelled, 10_500),
+            plan("mirror").status("L1", OrderStatus::Cancelled, 9_500),
+            Truth::Cancelled,
+        ),
+        (
+            plan("mirror").status("L1", OrderStatus::Rejected, 9_500),
+            Truth::Rejected,
+        ),
+        (
+            plan("mirror").trade("L1", Side::Sell, "40", 10_000).status(
+                "L1",
+                OrderStatus::Cancelled,
+                10_500,
+            ),
             Truth::Partial,
         ),
-        (Account::new("mirror").limit("L2", "0.2215").limit("L3", "0.2220"), Truth::Missing),
+        (
+            Account::new("mirror")
+                .limit("L2", "0.2215")
+                .limit("L3", "0.2220"),
+            Truth::Missing,
+        ),
     ] {
         let facts = facts(
             vec![plan("main").fill("L1", 10_000), mirror],
@@ -335,7 +405,10 @@ fn a_leg_that_cannot_fill_any_more_is_named_for_what_it_is() {
         );
         let cycle = only(&rules, &facts);
         let truths = truths(&rules, &facts, &cycle, 20_000);
-        assert!(truths.contains(&(1, "mirror".to_owned(), expected)), "{expected}: {truths:?}");
+        assert!(
+            truths.contains(&(1, "mirror".to_owned(), expected)),
+            "{expected}: {truths:?}"
+        );
     }
 }
 
@@ -351,7 +424,11 @@ fn a_filled_status_without_its_fills_claims_nothing() {
         &[("main", 20_000), ("mirror", 20_000)],
     );
     let cycle = only(&rules, &facts);
-    assert!(!truths(&rules, &facts, &cycle, 60_000).iter().any(|(_, _, truth)| truth.is_diverged()));
+    assert!(
+        !truths(&rules, &facts, &cycle, 60_000)
+            .iter()
+            .any(|(_, _, truth)| truth.is_diverged())
+    );
 }
 
 #[test]
@@ -390,7 +467,10 @@ fn a_shown_count_falls_only_when_the_strategy_changed_and_says_so() {
     // Law 5.
     let rules = rules(&PAIR);
     let facts = facts(
-        vec![plan("main").fill("L1", 10_000), plan("mirror").fill("L1", 10_000).fill("L2", 10_000)],
+        vec![
+            plan("main").fill("L1", 10_000),
+            plan("mirror").fill("L1", 10_000).fill("L2", 10_000),
+        ],
         &[("main", 60_000), ("mirror", 60_000)],
     );
     let cycle = only(&rules, &facts);
@@ -436,7 +516,13 @@ fn a_strategy_can_hide_no_divergence_and_change_no_fact() {
             .collect(),
     );
     let verdicts = moment::verdicts(&view, &all_three, false);
-    assert_eq!(verdicts.iter().map(|verdict| verdict.detected).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(
+        verdicts
+            .iter()
+            .map(|verdict| verdict.detected)
+            .collect::<Vec<_>>(),
+        [1, 0]
+    );
     assert_eq!(truths(&rules, &facts, &cycle, 60_000)[1].2, Truth::Lagging);
 }
 
@@ -444,14 +530,26 @@ fn a_strategy_can_hide_no_divergence_and_change_no_fact() {
 fn tokens_match_legs_that_prices_would_confuse() {
     let mut rules = rules(&PAIR);
     rules.slot_token = Some(regex::Regex::new("-(?<slot>L[0-9])-").unwrap());
-    let mirror = Account::new("mirror").limit("L1", "0.3210").limit("L2", "0.3215");
+    let mirror = Account::new("mirror")
+        .limit("L1", "0.3210")
+        .limit("L2", "0.3215");
     let facts = facts(
-        vec![Account::new("main").limit("L1", "0.2210").limit("L2", "0.2215").fill("L2", 10_000), mirror],
+        vec![
+            Account::new("main")
+                .limit("L1", "0.2210")
+                .limit("L2", "0.2215")
+                .fill("L2", 10_000),
+            mirror,
+        ],
         &[("main", 60_000), ("mirror", 60_000)],
     );
     let cycle = only(&rules, &facts);
     assert_eq!(cycle.slots.len(), 2);
-    assert!(truths(&rules, &facts, &cycle, 60_000).contains(&(2, "mirror".to_owned(), Truth::Lagging)));
+    assert!(truths(&rules, &facts, &cycle, 60_000).contains(&(
+        2,
+        "mirror".to_owned(),
+        Truth::Lagging
+    )));
 }
 
 #[test]
@@ -459,13 +557,19 @@ fn prices_too_far_apart_cannot_be_compared() {
     let rules = rules(&PAIR);
     let facts = facts(
         vec![
-            Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+            Account::new("main")
+                .limit("L1", "0.2210")
+                .fill("L1", 10_000),
             Account::new("mirror").limit("L1", "0.2255"),
         ],
         &[("main", 60_000), ("mirror", 60_000)],
     );
     let cycle = only(&rules, &facts);
-    assert!(!truths(&rules, &facts, &cycle, 60_000).iter().any(|(_, _, truth)| truth.is_diverged()));
+    assert!(
+        !truths(&rules, &facts, &cycle, 60_000)
+            .iter()
+            .any(|(_, _, truth)| truth.is_diverged())
+    );
 }
 
 #[test]
@@ -473,7 +577,9 @@ fn an_observer_moves_no_count_and_founds_no_slot() {
     let rules = rules(&[("main", Role::Main), ("watcher", Role::Observer)]);
     let facts = facts(
         vec![
-            Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+            Account::new("main")
+                .limit("L1", "0.2210")
+                .fill("L1", 10_000),
             plan("watcher").fill("L1", 9_000).fill("L2", 9_500),
         ],
         &[("main", 60_000), ("watcher", 60_000)],

@@ -10,7 +10,8 @@ use fillsync_core::coverage::Window;
 use fillsync_core::cycle::{Allocation, Book, Cycle};
 use fillsync_core::execution::{Execution, ExecutionClass, Fee, Sequence, Side};
 use fillsync_core::id::{
-    AccountName, Category, ChannelName, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
+    AccountName, Category, ChannelName, ClientOrderId, ExecutionId, GroupName, Market, OrderId,
+    Symbol,
 };
 use fillsync_core::order::{Lane, Order, OrderKind, StopKind};
 use fillsync_core::time::{HostTime, VenueTime};

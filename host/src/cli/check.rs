@@ -64,7 +64,11 @@ impl Findings {
                 say(&format!("{mark}  {}: {}", finding.about, finding.text))?;
             }
         }
-        let errors = self.0.iter().filter(|finding| finding.grade == Grade::Error).count();
+        let errors = self
+            .0
+            .iter()
+            .filter(|finding| finding.grade == Grade::Error)
+            .count();
         match errors {
             0 => Ok(()),
             1 => Err(anyhow!("1 error; see above")),
@@ -77,7 +81,11 @@ impl Findings {
 pub(super) async fn check(config_path: &Path, offline: bool, json: bool) -> anyhow::Result<()> {
     let loaded = app::load_config(config_path)?;
     let mut findings = Findings::default();
-    findings.add(Grade::Ok, "configuration", format!("{} is good", config_path.display()));
+    findings.add(
+        Grade::Ok,
+        "configuration",
+        format!("{} is good", config_path.display()),
+    );
     for warning in &loaded.warnings {
         findings.add(Grade::Warning, "configuration", warning.summary());
     }
@@ -116,7 +124,14 @@ fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> 
                     |plugin| serde_json::Value::Object(plugin.settings.clone()).to_string(),
                 );
                 let from = source.to_string();
-                let outcome = registry.offer(&name, source, &bytes, &json, &Limits::default(), HostTime::EPOCH);
+                let outcome = registry.offer(
+                    &name,
+                    source,
+                    &bytes,
+                    &json,
+                    &Limits::default(),
+                    HostTime::EPOCH,
+                );
                 match outcome {
                     Outcome::Rejected { rejection, .. } => {
                         let hint = rejection.hint.map_or_else(String::new, |hint| format!("; {hint}"));
@@ -146,14 +161,20 @@ fn candidate(config: &Config, name: &PluginName) -> Result<(Source, Vec<u8>), St
         .unwrap_or_else(|| format!("{name}.wasm"));
     let path = config.daemon.plugin_dir.join(&file);
     if path.is_file() {
-        let bytes = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let bytes = std::fs::read(&path)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         return Ok((Source::File(file), bytes));
     }
     first_party()
         .iter()
         .find(|plugin| plugin.name == name.as_str())
         .map(|plugin| (Source::Embedded, plugin.bytes.to_vec()))
-        .ok_or_else(|| format!("there is no file {}; put the component there", path.display()))
+        .ok_or_else(|| {
+            format!(
+                "there is no file {}; put the component there",
+                path.display()
+            )
+        })
 }
 
 async fn check_account(account: &Account, offline: bool, findings: &mut Findings) {
@@ -163,7 +184,11 @@ async fn check_account(account: &Account, offline: bool, findings: &mut Findings
         Err(error) => return findings.add(Grade::Error, about, format!("{error:#}")),
     };
     if offline {
-        return findings.add(Grade::Ok, about, "its secrets can be read; the venue was not asked");
+        return findings.add(
+            Grade::Ok,
+            about,
+            "its secrets can be read; the venue was not asked",
+        );
     }
     match venue.key().await {
         Err(error) => findings.add(Grade::Error, about, error.to_string()),
@@ -173,7 +198,9 @@ async fn check_account(account: &Account, offline: bool, findings: &mut Findings
 
 fn open(account: &Account, about: &str, findings: &mut Findings) -> anyhow::Result<Arc<dyn Venue>> {
     let key = account.api_key.resolve(&format!("{about}: api_key"))?;
-    let code = account.api_secret.resolve(&format!("{about}: api_secret"))?;
+    let code = account
+        .api_secret
+        .resolve(&format!("{about}: api_secret"))?;
     for warning in [&key.warning, &code.warning].into_iter().flatten() {
         findings.add(Grade::Warning, about, warning.clone());
     }
@@ -186,7 +213,11 @@ fn open(account: &Account, about: &str, findings: &mut Findings) -> anyhow::Resu
         account.categories.clone(),
     );
     let address = Address::new(account.venue, fillsync_venue::Limits::of(account.venue))?;
-    Ok(fillsync_venue::open(settings, &address, Arc::new(SystemClock))?)
+    Ok(fillsync_venue::open(
+        settings,
+        &address,
+        Arc::new(SystemClock),
+    )?)
 }
 
 fn judge(about: &str, report: &KeyReport, findings: &mut Findings) {
@@ -211,7 +242,11 @@ fn judge(about: &str, report: &KeyReport, findings: &mut Findings) {
     if let Some(expires) = report.expires_at {
         let now = VenueTime::from_us(SystemClock.now().us());
         if expires.since(now) < EXPIRY_WARNING {
-            findings.add(Grade::Warning, about, format!("the key stops working at {expires}; make a new one in time"));
+            findings.add(
+                Grade::Warning,
+                about,
+                format!("the key stops working at {expires}; make a new one in time"),
+            );
         }
     }
 }

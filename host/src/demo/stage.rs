@@ -69,11 +69,14 @@ impl Stage {
     pub(super) async fn set(dir: Option<PathBuf>) -> anyhow::Result<Self> {
         let (temporary, dir) = match dir {
             Some(dir) => {
-                std::fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+                std::fs::create_dir_all(&dir)
+                    .with_context(|| format!("{} cannot be made", dir.display()))?;
                 (None, dir)
             }
             None => {
-                let temporary = tempfile::Builder::new().prefix("fillsync-demo-").tempdir()?;
+                let temporary = tempfile::Builder::new()
+                    .prefix("fillsync-demo-")
+                    .tempdir()?;
                 let dir = temporary.path().to_owned();
                 (Some(temporary), dir)
             }
@@ -84,7 +87,10 @@ impl Stage {
             BybitAccount::new(mirror.0, mirror.1, mirror.2, 1_002),
         ]))
         .await?;
-        let alpaca = FakeAlpaca::start(AlpacaOptions::new([AlpacaAccount::new(bot.0, bot.1, bot.2)])).await?;
+        let alpaca = FakeAlpaca::start(AlpacaOptions::new([AlpacaAccount::new(
+            bot.0, bot.1, bot.2,
+        )]))
+        .await?;
         let log = std::fs::File::create(dir.join("fillsync.log"))?;
         telemetry::start_into(LogFormat::Text, &telemetry::filter("info"), log)?;
         let (hint, _) = mpsc::channel(1);
@@ -185,10 +191,15 @@ formatter = "limit-fill"
         let daemon = Daemon { stop, handle };
         let Ok(address) = address.await else {
             let why = daemon.handle.await?;
-            return Err(why.err().unwrap_or_else(|| anyhow!("the daemon ended at once")));
+            return Err(why
+                .err()
+                .unwrap_or_else(|| anyhow!("the daemon ended at once")));
         };
         self.daemon = Some(daemon);
-        self.until("every account has caught up", async || is_ready(address).await).await
+        self.until("every account has caught up", async || {
+            is_ready(address).await
+        })
+        .await
     }
 
     /// Stops the daemon as SIGTERM would.
@@ -231,8 +242,15 @@ formatter = "limit-fill"
             if *self.stop.borrow() {
                 return Err(anyhow!("interrupted"));
             }
-            if self.daemon.as_ref().is_some_and(|daemon| daemon.handle.is_finished()) {
-                return Err(anyhow!("the daemon ended; see {}", self.dir.join("fillsync.log").display()));
+            if self
+                .daemon
+                .as_ref()
+                .is_some_and(|daemon| daemon.handle.is_finished())
+            {
+                return Err(anyhow!(
+                    "the daemon ended; see {}",
+                    self.dir.join("fillsync.log").display()
+                ));
             }
             if began.elapsed() > ACT_MAX {
                 return Err(anyhow!(
@@ -257,8 +275,10 @@ formatter = "limit-fill"
     /// Waits until the daemon's log says something.
     pub(super) async fn see_in_log(&self, text: &str) -> anyhow::Result<()> {
         let log = self.dir.join("fillsync.log");
-        self.until(text, async || std::fs::read_to_string(&log).is_ok_and(|log| log.contains(text)))
-            .await
+        self.until(text, async || {
+            std::fs::read_to_string(&log).is_ok_and(|log| log.contains(text))
+        })
+        .await
     }
 
     pub(super) async fn wait_for_interrupt(&mut self) {
@@ -293,7 +313,8 @@ fn free_port(wish: u16) -> anyhow::Result<u16> {
 async fn is_ready(address: SocketAddr) -> bool {
     let ask = async {
         let mut stream = tokio::net::TcpStream::connect(address).await?;
-        let request = format!("GET /ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET /ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;

@@ -172,11 +172,14 @@ impl Deliverer {
                 tracing::info!(event = "alert_sent", %channel, kind = %row.alert.kind(), identity = row.alert.identity,
                     revision = row.alert.revision, attempts = row.attempts + 1, "sent");
                 let message_id = receipt.message_id.or_else(|| row.message_id.clone());
-                self.ledger.outbox_sent(row.id, message_id, text, now).await?;
+                self.ledger
+                    .outbox_sent(row.id, message_id, text, now)
+                    .await?;
             }
             Err(ChannelError::Wait { after, what }) => {
                 tracing::warn!(event = "alert_waits", %channel, error = what, after_ms = after.as_millis(), "the receiver asks to wait");
-                self.put_off(row, now.plus(after.min(WAIT_MAX)), what).await?;
+                self.put_off(row, now.plus(after.min(WAIT_MAX)), what)
+                    .await?;
             }
             Err(ChannelError::Retry { what }) if row.attempts < ATTEMPTS_MAX => {
                 let after = BACKOFF.after(row.attempts.saturating_add(1), row.id.unsigned_abs());
@@ -192,14 +195,25 @@ impl Deliverer {
         Ok(())
     }
 
-    async fn put_off(&self, row: &OutboxRow, next_at: HostTime, what: String) -> Result<(), LedgerError> {
+    async fn put_off(
+        &self,
+        row: &OutboxRow,
+        next_at: HostTime,
+        what: String,
+    ) -> Result<(), LedgerError> {
         self.ledger
             .outbox_retry(row.id, next_at, what)
             .await
             .map(|_| ())
     }
 
-    async fn bury(&self, row: &OutboxRow, what: String, remedy: &str, now: HostTime) -> Result<(), LedgerError> {
+    async fn bury(
+        &self,
+        row: &OutboxRow,
+        what: String,
+        remedy: &str,
+        now: HostTime,
+    ) -> Result<(), LedgerError> {
         let channel = self.channel.name();
         tracing::error!(event = "alert_dead", %channel, identity = row.alert.identity, error = what, remedy, "a dead letter");
         self.ledger.outbox_dead(row.id, what.clone(), now).await?;
@@ -217,14 +231,16 @@ impl Deliverer {
         let (plugins, formatter) = (Arc::clone(&self.plugins), self.formatter.clone());
         let (alert, now) = (row.alert.clone(), self.clock.now());
         let kind = self.channel.kind();
-        let formatted = tokio::task::spawn_blocking(move || {
-            plugins.format(&formatter, &alert, &target, now)
-        })
-        .await;
+        let formatted =
+            tokio::task::spawn_blocking(move || plugins.format(&formatter, &alert, &target, now))
+                .await;
         let reason = match formatted {
             Ok(Ok(answered)) => match answered.answer {
                 Rendered::Raw { channel_kind, .. } if channel_kind != kind => {
-                    format!("formatter {} made a payload for {channel_kind}", self.formatter)
+                    format!(
+                        "formatter {} made a payload for {channel_kind}",
+                        self.formatter
+                    )
                 }
                 rendered => return rendered,
             },

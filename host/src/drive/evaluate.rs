@@ -362,7 +362,11 @@ impl CycleLook<'_> {
 
     /// The view and own counts of a cycle in which nothing was decided.
     fn bare(&self) -> (View, Vec<Verdict>) {
-        let at = self.frame.cycle.closed_at.unwrap_or(self.frame.cycle.opened_at);
+        let at = self
+            .frame
+            .cycle
+            .closed_at
+            .unwrap_or(self.frame.cycle.opened_at);
         let view = self.view(at, &BTreeMap::new());
         let verdicts = moment::verdicts(&view, &Answer::None, false);
         (view, verdicts)
@@ -392,6 +396,20 @@ impl CycleLook<'_> {
             let recount = self.frame.cycle.closed_at.is_none()
                 && Some(moment.at) == newest
                 && before.is_some_and(|before| StrategyKey::of(before) != strategy_now);
+            let view = match before.filter(|_| recount) {
+                // What was shown at this very moment counts as shown: if it falls, the note says why.
+                Some(before) => {
+                    let of_before = before
+                        .shown
+                        .iter()
+                        .map(|shown| (shown.account.clone(), shown.count));
+                    self.view(
+                        moment.at,
+                        &shown.clone().into_iter().chain(of_before).collect(),
+                    )
+                }
+                None => view,
+            };
             let known = before.filter(|before| before.facts_hash == hash && !recount);
             let verdicts = if let Some(before) = known {
                 strategy_before = Some(StrategyKey::of(before));
@@ -415,7 +433,9 @@ impl CycleLook<'_> {
                         .as_ref()
                         .is_some_and(|before| *before != strategy_now);
                 let verdicts = self.decide(moment, &view, hash, before, strategy_changed, seen);
-                if !(recount && before.is_some_and(|before| before.facts_hash == moment::fingerprint(&view))) {
+                if !(recount
+                    && before.is_some_and(|before| before.facts_hash == moment::fingerprint(&view)))
+                {
                     self.cuts
                         .extend(cut::fills(self.frame, moment, &view, &verdicts));
                 }
@@ -548,7 +568,12 @@ impl CycleLook<'_> {
         }
     }
 
-    fn diverge(&mut self, differences: &[Difference], last: Option<&(View, Vec<Verdict>)>, seen: &mut Seen) {
+    fn diverge(
+        &mut self,
+        differences: &[Difference],
+        last: Option<&(View, Vec<Verdict>)>,
+        seen: &mut Seen,
+    ) {
         let Some((view, verdicts)) = last else {
             return;
         };
@@ -585,11 +610,17 @@ impl CycleLook<'_> {
                     row.truth = difference.truth;
                     seen.rows.divergences.push(row);
                     if self.frame.cycle.closed_at.is_none() {
-                        newly.entry(&difference.slot_key).or_default().push(difference);
+                        newly
+                            .entry(&difference.slot_key)
+                            .or_default()
+                            .push(difference);
                     }
                 }
                 None if difference.is_confirmed => {
-                    newly.entry(&difference.slot_key).or_default().push(difference);
+                    newly
+                        .entry(&difference.slot_key)
+                        .or_default()
+                        .push(difference);
                     seen.rows.divergences.push(self.divergence_row(difference));
                     seen.told.push(Told::Diverged {
                         slot: difference.slot,
@@ -699,8 +730,12 @@ impl CycleLook<'_> {
             truth => truth.is_diverged() && truth != Truth::Extra && !difference.is_confirmed,
         };
         let is_open_question = differences.iter().any(unsettled);
-        let is_diverged = differences.iter().any(|difference| difference.truth.is_diverged());
-        let is_unknown = differences.iter().any(|difference| difference.truth == Truth::Unknown);
+        let is_diverged = differences
+            .iter()
+            .any(|difference| difference.truth.is_diverged());
+        let is_unknown = differences
+            .iter()
+            .any(|difference| difference.truth == Truth::Unknown);
         if is_open_question {
             seen.is_waiting = true;
             for moment in moments {
@@ -751,11 +786,9 @@ impl CycleLook<'_> {
         }
         for stored in &self.stored.divergences {
             let row = &stored.divergence;
-            let is_written = seen
-                .rows
-                .divergences
-                .iter()
-                .any(|have| is_mine(have) && have.slot_key == row.slot_key && have.account == row.account);
+            let is_written = seen.rows.divergences.iter().any(|have| {
+                is_mine(have) && have.slot_key == row.slot_key && have.account == row.account
+            });
             if is_mine(row) && !is_written {
                 let mut row = row.clone();
                 row.resolved_at = ended;

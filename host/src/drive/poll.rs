@@ -198,12 +198,22 @@ impl Poller {
         let from = self.start(&coverage, category, now, rescanned);
         for window in Window::new(from, now).split(self.venue.window_max()) {
             traverser.executions(category, window, found).await?;
+            if is_first || window.to < now {
+                telemetry::caught_up(
+                    self.venue.account(),
+                    category,
+                    window,
+                    found.pages,
+                    found.new.len(),
+                );
+            }
             self.wake.facts.notify_one();
         }
         if is_first {
             traverser.positions(category, found).await?;
         }
-        self.fill_gaps(traverser, category, &coverage, now, found).await?;
+        self.fill_gaps(traverser, category, &coverage, now, found)
+            .await?;
         traverser.orders(category, found).await?;
         traverser.wanted_orders(category, found).await?;
         Ok(())
@@ -304,6 +314,7 @@ impl Poller {
 
 /// A spread that differs from account to account.
 fn seed(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

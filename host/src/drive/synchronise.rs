@@ -134,16 +134,19 @@ impl Synchroniser {
                     .all(|other| other.rules.name == group.rules.name)
             });
             let finish = (owns_marks && !own.is_empty()).then_some((&done_with, marks_to));
-            is_committed |= self.group(reader, &policy, group, own, finish, agenda).await?
+            is_committed |= self
+                .group(reader, &policy, group, own, finish, agenda)
+                .await?
                 && finish.is_some();
         }
-        if !done_with.is_empty() && !is_committed {
-            if let Some(group) = policy.groups.first() {
-                let mut decisions = Decisions::new(group.rules.name.clone(), self.clock.now());
-                decisions.markets = done_with;
-                decisions.marks_to = marks_to;
-                self.ledger.commit(decisions).await?;
-            }
+        if !done_with.is_empty()
+            && !is_committed
+            && let Some(group) = policy.groups.first()
+        {
+            let mut decisions = Decisions::new(group.rules.name.clone(), self.clock.now());
+            decisions.markets = done_with;
+            decisions.marks_to = marks_to;
+            self.ledger.commit(decisions).await?;
         }
         Ok(())
     }
@@ -178,7 +181,10 @@ impl Synchroniser {
             .members
             .iter()
             .filter(|member| member.role != Role::Observer)
-            .all(|member| self.wake.is_ready(&member.account, group.rules.deadline, now))
+            .all(|member| {
+                self.wake
+                    .is_ready(&member.account, group.rules.deadline, now)
+            })
     }
 
     /// Looks at one group's symbols. True when something was committed.
@@ -198,7 +204,11 @@ impl Synchroniser {
             .filter(|(of, _)| of == name)
             .map(|(_, symbol)| (symbol.clone(), None))
             .collect();
-        symbols.extend(changed.into_iter().map(|(symbol, from)| (symbol, Some(from))));
+        symbols.extend(
+            changed
+                .into_iter()
+                .map(|(symbol, from)| (symbol, Some(from))),
+        );
         if symbols.is_empty() {
             return Ok(false);
         }
@@ -357,7 +367,10 @@ impl Synchroniser {
 }
 
 /// The members' markets by the group's own symbols.
-fn markets_of(group: &GroupPolicy, reader: &Reader) -> Result<BTreeMap<Symbol, Vec<Market>>, LedgerError> {
+fn markets_of(
+    group: &GroupPolicy,
+    reader: &Reader,
+) -> Result<BTreeMap<Symbol, Vec<Market>>, LedgerError> {
     let mut markets: BTreeMap<Symbol, Vec<Market>> = BTreeMap::new();
     for member in &group.rules.members {
         for market in reader.markets_of(&member.account)? {
@@ -373,13 +386,17 @@ fn markets_of(group: &GroupPolicy, reader: &Reader) -> Result<BTreeMap<Symbol, V
 fn digest(group: &GroupPolicy, old: &[Alert]) -> Option<Alert> {
     let from = old.iter().map(|alert| alert.at).min()?;
     let to = old.iter().map(|alert| alert.at).max()?;
-    let mut lines: BTreeMap<(String, String, &'static str), BTreeMap<AlertKind, u32>> = BTreeMap::new();
+    let mut lines: BTreeMap<(String, String, &'static str), BTreeMap<AlertKind, u32>> =
+        BTreeMap::new();
     for alert in old {
         let account = alert
             .account
             .as_ref()
             .map_or_else(|| "group".to_owned(), |account| account.name.to_string());
-        let symbol = alert.symbol.as_ref().map_or_else(String::new, ToString::to_string);
+        let symbol = alert
+            .symbol
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string);
         let side = alert
             .position
             .map_or("", |position| position.entry_side().title());

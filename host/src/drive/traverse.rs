@@ -177,7 +177,11 @@ impl Traverser<'_> {
     ///
     /// # Errors
     /// When the venue did not answer.
-    pub async fn positions(&self, category: &Category, found: &mut Found) -> Result<(), TraverseError> {
+    pub async fn positions(
+        &self,
+        category: &Category,
+        found: &mut Found,
+    ) -> Result<(), TraverseError> {
         let positions: Option<Positions> = self.venue.positions(category).await?;
         if positions.is_some() {
             let mut record = self.blank(category);
@@ -191,7 +195,11 @@ impl Traverser<'_> {
     ///
     /// # Errors
     /// When a page did not come, or the pages do not end: nothing is claimed then.
-    pub async fn orders(&self, category: &Category, found: &mut Found) -> Result<(), TraverseError> {
+    pub async fn orders(
+        &self,
+        category: &Category,
+        found: &mut Found,
+    ) -> Result<(), TraverseError> {
         let checked_at = self.venue.now().await?;
         let (account, asked) = (self.venue.account().clone(), category.clone());
         let before: Vec<Order> = self

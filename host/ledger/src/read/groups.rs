@@ -53,23 +53,18 @@ fn with_members(
     sql: &str,
     values: impl rusqlite::Params,
 ) -> Read<Vec<StoredGroupCycle>> {
-    let cycles = all(
-        connection,
-        sql,
-        values,
-        |row| {
-            let cycle = GroupCycleRow {
-                symbol: id(row, "symbol")?,
-                side: named(row, "side", PositionSide::from_name)?,
-                ordinal: count(row, "ordinal")?,
-                opened_at: venue_time(row, "opened_at")?,
-                closed_at: venue_time_or_none(row, "closed_at")?,
-                settled: get(row, "settled")?,
-                members: Vec::new(),
-            };
-            Ok((get::<i64>(row, "id")?, cycle))
-        },
-    )?;
+    let cycles = all(connection, sql, values, |row| {
+        let cycle = GroupCycleRow {
+            symbol: id(row, "symbol")?,
+            side: named(row, "side", PositionSide::from_name)?,
+            ordinal: count(row, "ordinal")?,
+            opened_at: venue_time(row, "opened_at")?,
+            closed_at: venue_time_or_none(row, "closed_at")?,
+            settled: get(row, "settled")?,
+            members: Vec::new(),
+        };
+        Ok((get::<i64>(row, "id")?, cycle))
+    })?;
     let mut found = Vec::with_capacity(cycles.len());
     for (id, mut cycle) in cycles {
         cycle.members = members(connection, id)?;

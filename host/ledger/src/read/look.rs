@@ -32,7 +32,12 @@ impl Reader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn last_group_ordinal(&self, group: &GroupName, symbol: &Symbol, side: PositionSide) -> Read<u64> {
+    pub fn last_group_ordinal(
+        &self,
+        group: &GroupName,
+        symbol: &Symbol,
+        side: PositionSide,
+    ) -> Read<u64> {
         let ordinal = one(
             self.connection(),
             "SELECT coalesce(max(ordinal), 0) AS ordinal FROM group_cycle WHERE group_name = ?1 AND symbol = ?2 AND side = ?3",
@@ -56,7 +61,12 @@ impl Reader {
         all(
             self.connection(),
             "SELECT * FROM count_state WHERE group_name = ?1 AND symbol = ?2 AND side = ?3 AND cycle = ?4 ORDER BY account",
-            params![group.as_str(), symbol.as_str(), side.as_str(), whole(cycle)?],
+            params![
+                group.as_str(),
+                symbol.as_str(),
+                side.as_str(),
+                whole(cycle)?
+            ],
             super::groups::count_row,
         )
     }
