@@ -105,7 +105,7 @@ impl App {
             tracing::warn!(event = "compile_cache_off", %error, "plugins are compiled at each start");
             PluginEngine::new()
         })?;
-        let plugins = Arc::new(Registry::new(engine));
+        let plugins = Arc::new(Registry::new(engine.clone()));
         let wake = Wake::new();
         let (policy, policy_rx) = watch::channel(Arc::new(Policy::default()));
         let hint = Arc::clone(&wake);
@@ -118,7 +118,12 @@ impl App {
                 hint.alerts.notify_one();
             }),
         );
-        let shelf = Shelf::new(Arc::clone(&plugins), Arc::clone(&clock), Arc::clone(&voice));
+        let shelf = Shelf::new(
+            engine,
+            Arc::clone(&plugins),
+            Arc::clone(&clock),
+            Arc::clone(&voice),
+        );
         Ok(Self {
             ledger,
             clock,
@@ -202,6 +207,11 @@ impl App {
         }
         self.end_changed(&changes).await;
         let policy = Arc::new(policy_of(wanted)?);
+        // A group waits for a new account from the moment on at which it is a member, not from its
+        // first page on.
+        for name in opened.venues.keys() {
+            self.wake.begins(name, self.clock.now());
+        }
         self.policy.send_replace(Arc::clone(&policy));
         for (name, venue) in opened.venues {
             if let Some(account) = wanted.accounts.get(&name) {
@@ -346,8 +356,6 @@ impl App {
                 rescan_span: account.rescan_span,
             },
         };
-        // The group waits for it from the moment on at which it exists, not from its first page on.
-        self.wake.begins(&name, self.clock.now());
         let (stop, stopped) = watch::channel(false);
         let handle = self.guard(format!("account {name}"), poller.run(stopped));
         self.pollers.insert(name, Task { stop, handle });

@@ -10,13 +10,14 @@ use fillsync_config::Config;
 use fillsync_core::id::PluginName;
 use fillsync_core::port::Clock;
 use fillsync_ledger::PluginEventRow;
-use fillsync_plugin_host::{Limits, Outcome, Registry, Source, first_party};
+use fillsync_plugin_host::{Limits, Outcome, PluginEngine, Registry, Source, first_party};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The files and the registry.
 pub struct Shelf {
+    engine: PluginEngine,
     plugins: Arc<Registry>,
     clock: Arc<dyn Clock>,
     voice: Arc<Voice>,
@@ -40,8 +41,14 @@ pub enum Offered {
 impl Shelf {
     /// Without files yet.
     #[must_use]
-    pub const fn new(plugins: Arc<Registry>, clock: Arc<dyn Clock>, voice: Arc<Voice>) -> Self {
+    pub const fn new(
+        engine: PluginEngine,
+        plugins: Arc<Registry>,
+        clock: Arc<dyn Clock>,
+        voice: Arc<Voice>,
+    ) -> Self {
         Self {
+            engine,
             plugins,
             clock,
             voice,
@@ -65,30 +72,41 @@ impl Shelf {
         );
     }
 
-    /// Offers every plugin that a configuration uses. A file that cannot be loaded is told and leaves
-    /// what is active; settings that an active plugin refuses make the configuration unusable.
+    /// Offers every plugin that a configuration uses. Settings that a running plugin refuses make the
+    /// configuration unusable, and are found before anything is swapped; a file that cannot be loaded
+    /// is told and leaves what is active.
     pub async fn offer(&self, config: &Config) -> Offered {
-        for name in plugins_in_use(config) {
-            let had = self.plugins.active(&name).is_some();
-            if let Some(why) = self.offer_one(config, &name).await
-                && had
-                && self.is_about_settings(config, &name)
-            {
-                return Offered::Refused { plugin: name, why };
+        let names = plugins_in_use(config);
+        for name in &names {
+            if let Some(why) = self.refuses(config, name).await {
+                return Offered::Refused {
+                    plugin: name.clone(),
+                    why,
+                };
             }
+        }
+        for name in &names {
+            self.offer_one(config, name).await;
         }
         Offered::Done
     }
 
-    /// The file of an active plugin is what it was, so a refusal is about what is set for it.
-    fn is_about_settings(&self, config: &Config, name: &PluginName) -> bool {
-        let (_, bytes) = match self.bytes(config, name) {
-            Some(found) => found,
-            None => return false,
-        };
-        self.plugins
-            .active(name)
-            .is_some_and(|active| active.sha256() == hex(&bytes))
+    /// Why a plugin that runs would refuse what is set for it; none where nothing of the kind changed.
+    async fn refuses(&self, config: &Config, name: &PluginName) -> Option<String> {
+        let active = self.plugins.active(name)?;
+        let (_, bytes) = self.bytes(config, name)?;
+        let (json, limits) = wishes(config, name);
+        let is_same = active.settings() == json && *active.limits() == limits;
+        if is_same || active.sha256() != hex(&bytes) {
+            return None;
+        }
+        let engine = self.engine.clone();
+        let tried = tokio::task::spawn_blocking(move || engine.load(&bytes, &json, &limits)).await;
+        match tried {
+            Ok(Ok(_)) => None,
+            Ok(Err(rejection)) => Some(format!("{}: {}", rejection.stage, rejection.cause)),
+            Err(_) => Some("the loader broke off".to_owned()),
+        }
     }
 
     /// Offers the plugins that use a file.
@@ -110,8 +128,8 @@ impl Shelf {
             .map(|plugin| (Source::Embedded, Arc::new(plugin.bytes.to_vec())))
     }
 
-    /// Offers one plugin; the text says why it was not taken.
-    async fn offer_one(&self, config: &Config, name: &PluginName) -> Option<String> {
+    /// Offers one plugin, and tells what became of it.
+    async fn offer_one(&self, config: &Config, name: &PluginName) {
         let settings = config.plugins.get(name);
         let Some((source, bytes)) = self.bytes(config, name) else {
             let why = format!(
@@ -126,7 +144,7 @@ impl Shelf {
                 Some("put the component there; it is taken up while fillsync runs"),
             )
             .await;
-            return Some(why);
+            return;
         };
         let sha256 = hex(&bytes);
         if let Some(pin) = settings.and_then(|settings| settings.sha256.as_ref())
@@ -146,18 +164,9 @@ impl Shelf {
                 ),
             )
             .await;
-            return Some(why);
+            return;
         }
-        let json = settings.map_or_else(
-            || "{}".to_owned(),
-            |settings| serde_json::Value::Object(settings.settings.clone()).to_string(),
-        );
-        let limits = settings.map_or_else(Limits::default, |settings| Limits {
-            fuel: settings.limits.fuel,
-            time: settings.limits.time,
-            memory_bytes: usize::try_from(settings.limits.memory.0).unwrap_or(usize::MAX),
-            ..Limits::default()
-        });
+        let (json, limits) = wishes(config, name);
         let (plugins, offered, now) = (Arc::clone(&self.plugins), name.clone(), self.clock.now());
         let outcome = tokio::task::spawn_blocking(move || {
             plugins.offer(&offered, source, &bytes, &json, &limits, now)
@@ -182,15 +191,13 @@ impl Shelf {
                     None,
                 )
                 .await;
-                None
             }
-            Ok(Outcome::Unchanged) => None,
+            Ok(Outcome::Unchanged) => {}
             Ok(Outcome::Rejected {
                 rejection,
                 sha256,
                 again,
             }) => {
-                let why = format!("{}: {}", rejection.stage, rejection.cause);
                 if !again {
                     self.rejected(
                         name,
@@ -201,12 +208,10 @@ impl Shelf {
                     )
                     .await;
                 }
-                Some(why)
             }
             Err(_) => {
-                let why = "the loader broke off; what was active stays".to_owned();
-                self.rejected(name, Some(&sha256), "load", &why, None).await;
-                Some(why)
+                self.rejected(name, Some(&sha256), "load", "the loader broke off", None)
+                    .await;
             }
         }
     }
@@ -265,6 +270,22 @@ impl Shelf {
             })
             .await;
     }
+}
+
+/// The settings, as JSON, and the limits that a configuration sets for a plugin.
+#[must_use]
+pub fn wishes(config: &Config, name: &PluginName) -> (String, Limits) {
+    let Some(plugin) = config.plugins.get(name) else {
+        return ("{}".to_owned(), Limits::default());
+    };
+    let json = serde_json::Value::Object(plugin.settings.clone()).to_string();
+    let limits = Limits {
+        fuel: plugin.limits.fuel,
+        time: plugin.limits.time,
+        memory_bytes: usize::try_from(plugin.limits.memory.0).unwrap_or(usize::MAX),
+        ..Limits::default()
+    };
+    (json, limits)
 }
 
 fn stem_of(config: &Config, name: &PluginName) -> String {

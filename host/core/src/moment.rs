@@ -125,7 +125,7 @@ pub fn readiness(
             } else {
                 rules.settle
             };
-            !knowledge.covers(moment.at, settle)
+            !knowledge.covers(moment.at, settle) || has_unread_order(cycle, moment, member)
         })
         .map(|member| member.account.clone())
         .collect();
@@ -138,6 +138,18 @@ pub fn readiness(
     } else {
         Readiness::Waiting { until, missing }
     }
+}
+
+/// Whether one of the fills of a moment is of an order that was not read yet: what the plan wanted is
+/// not known before it is.
+fn has_unread_order(cycle: &GroupCycle, moment: &Moment, member: &MemberCycle) -> bool {
+    moment
+        .counted
+        .iter()
+        .filter(|(account, _)| *account == member.account)
+        .filter_map(|(_, ordinal)| cycle.slots.iter().find(|slot| slot.ordinal == *ordinal))
+        .filter_map(|slot| cycle.leg(slot, member))
+        .any(|leg| leg.status.is_none())
 }
 
 /// With nobody to agree with there is nothing to settle.
@@ -320,14 +332,15 @@ fn view_leg(
 }
 
 /// The facts on which a moment's decision rests: when they change, it is decided again. How far
-/// coverage has moved on since, and orders placed later, are not among them.
+/// coverage has moved on since, and orders placed later, are not among them; slots are named by the
+/// orders that founded them, because a later order can change their numbers.
 #[must_use]
-pub fn fingerprint(view: &View) -> String {
+pub fn fingerprint(cycle: &GroupCycle, view: &View) -> String {
     #[derive(Serialize)]
     struct Facts<'a> {
         account: &'a AccountName,
         detected: u32,
-        slots: Vec<u32>,
+        slots: Vec<&'a str>,
         known: bool,
         at_least: bool,
     }
@@ -341,7 +354,8 @@ pub fn fingerprint(view: &View) -> String {
                 .legs
                 .iter()
                 .filter(|leg| leg.counted)
-                .map(|leg| leg.slot)
+                .filter_map(|leg| cycle.slots.iter().find(|slot| slot.ordinal == leg.slot))
+                .map(|slot| slot.key.as_str())
                 .collect(),
             known: member.known,
             at_least: member.at_least,

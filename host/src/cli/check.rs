@@ -12,7 +12,7 @@ use fillsync_config::{Account, Config};
 use fillsync_core::id::PluginName;
 use fillsync_core::port::{Clock as _, KeyReport, Venue};
 use fillsync_core::time::{HostTime, VenueTime};
-use fillsync_plugin_host::{Limits, Outcome, PluginEngine, Registry, Source, first_party};
+use fillsync_plugin_host::{Outcome, PluginEngine, Registry, Source, first_party};
 use fillsync_venue::{AccountSettings, Address};
 use serde::Serialize;
 use std::path::Path;
@@ -118,18 +118,13 @@ fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> 
         match candidate(config, &name) {
             Err(why) => findings.add(Grade::Error, about, why),
             Ok((source, bytes)) => {
-                let settings = config.plugins.get(&name);
-                let json = settings.map_or_else(
-                    || "{}".to_owned(),
-                    |plugin| serde_json::Value::Object(plugin.settings.clone()).to_string(),
-                );
+                let (json, limits) = crate::shelf::wishes(config, &name);
                 let from = source.to_string();
                 let outcome = registry.offer(
                     &name,
                     source,
                     &bytes,
-                    &json,
-                    &Limits::default(),
+                    &json, &limits,
                     HostTime::EPOCH,
                 );
                 match outcome {

@@ -390,7 +390,7 @@ impl CycleLook<'_> {
         let newest = moments.last().map(|moment| moment.at);
         for moment in moments {
             let view = self.view(moment.at, &shown);
-            let hash = moment::fingerprint(&view);
+            let hash = moment::fingerprint(self.frame.cycle, &view);
             let before = decided.get(&moment.at);
             let strategy_now = self.strategy_key();
             let recount = self.frame.cycle.closed_at.is_none()
@@ -432,10 +432,11 @@ impl CycleLook<'_> {
                     || strategy_before
                         .as_ref()
                         .is_some_and(|before| *before != strategy_now);
-                let verdicts = self.decide(moment, &view, hash, before, strategy_changed, seen);
-                if !(recount
-                    && before.is_some_and(|before| before.facts_hash == moment::fingerprint(&view)))
-                {
+                let is_same_fact = before.is_some_and(|before| before.facts_hash == hash);
+                let verdicts =
+                    self.decide(moment, &view, hash, before, strategy_changed, seen);
+                // A recount after a change of strategy tells nothing twice: the next alert follows it.
+                if !(recount && is_same_fact) {
                     self.cuts
                         .extend(cut::fills(self.frame, moment, &view, &verdicts));
                 }
@@ -889,9 +890,13 @@ fn revise(policy: &Policy, before: &Alert, alert: Alert, seen: &mut Seen) {
 fn says_something_else(before: &Alert, now: &Alert) -> bool {
     match (&before.body, &now.body) {
         (AlertBody::Fill(before), AlertBody::Fill(now)) => {
+            // Coverage moves on, and orders placed later change totals and numbers: neither is news
+            // about this fill.
             let mut before = before.clone();
             before.coverage_to = now.coverage_to;
             before.slot = now.slot;
+            before.own_slots.clone_from(&now.own_slots);
+            before.count.total = now.count.total;
             before != *now
         }
         // What ended once is told once.

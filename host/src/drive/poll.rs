@@ -15,7 +15,7 @@ use fillsync_core::execution::ExecutionClass;
 use fillsync_core::id::Category;
 use fillsync_core::port::{Clock, Venue, VenueError};
 use fillsync_core::time::{HostTime, VenueTime};
-use fillsync_ledger::{Ledger, LedgerError};
+use fillsync_ledger::{KnownGap, Ledger, LedgerError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,15 +174,22 @@ impl Poller {
             ledger: &self.ledger,
             clock: self.clock.as_ref(),
         };
+        let mut failed = None;
         for category in self.venue.categories() {
             let mut found = Found::default();
             let outcome = self
                 .category(&traverser, category, rescanned, &mut found)
                 .await;
             self.tell(category, &found).await;
-            outcome?;
+            match outcome {
+                // What fails for one category alone does not keep the others from being read.
+                Err(RoundError::Venue(
+                    error @ (VenueError::Retry { .. } | VenueError::Rejected { .. }),
+                )) => failed = failed.or(Some(error)),
+                outcome => outcome?,
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn category(
@@ -193,7 +200,7 @@ impl Poller {
         found: &mut Found,
     ) -> Result<(), RoundError> {
         let now = self.venue.now().await?;
-        let coverage = self.coverage(category).await?;
+        let (coverage, gaps) = self.coverage(category).await?;
         let is_first = coverage.newest().is_none();
         let from = self.start(&coverage, category, now, rescanned);
         for window in Window::new(from, now).split(self.venue.window_max()) {
@@ -207,27 +214,30 @@ impl Poller {
                     found.new.len(),
                 );
             }
+        }
+        // Fills of orders that are not known yet are better told with their orders: these follow.
+        if found.orders_wanted.is_empty() {
             self.wake.facts.notify_one();
         }
         if is_first {
             traverser.positions(category, found).await?;
         }
-        self.fill_gaps(traverser, category, &coverage, now, found)
+        self.fill_gaps(traverser, category, holes(&coverage, &gaps), now, found)
             .await?;
         traverser.orders(category, found).await?;
         traverser.wanted_orders(category, found).await?;
         Ok(())
     }
 
-    async fn coverage(&self, category: &Category) -> Result<Coverage, LedgerError> {
+    async fn coverage(&self, category: &Category) -> Result<(Coverage, Vec<KnownGap>), LedgerError> {
         let account = self.venue.account().clone();
         let category = category.clone();
         self.ledger
             .read(move |reader| {
-                Ok(reader
-                    .coverage(&account)?
-                    .remove(&category)
-                    .unwrap_or_default())
+                let coverage = reader.coverage(&account)?.remove(&category);
+                let mut gaps = reader.gaps(Some(&account))?;
+                gaps.retain(|gap| gap.category == category);
+                Ok((coverage.unwrap_or_default(), gaps))
             })
             .await
     }
@@ -262,13 +272,15 @@ impl Poller {
         &self,
         traverser: &Traverser<'_>,
         category: &Category,
-        coverage: &Coverage,
+        holes: Vec<Window>,
         now: VenueTime,
         found: &mut Found,
     ) -> Result<(), RoundError> {
         let reach = now.minus(self.venue.reach());
-        for gap in coverage.gaps().into_iter().rev().take(GAPS_PER_ROUND_MAX) {
+        for gap in holes.into_iter().rev().take(GAPS_PER_ROUND_MAX) {
             if gap.to <= reach {
+                let reason = "older than what the venue serves".to_owned();
+                traverser.gap(category, gap, reason, found).await?;
                 self.ledger
                     .gap_unfillable(self.venue.account().clone(), category.clone(), gap)
                     .await?;
@@ -310,6 +322,30 @@ impl Poller {
             self.wake.facts.notify_one();
         }
     }
+}
+
+/// What is not proven between the earliest window that was ever asked for and the newest proven one,
+/// without what is known to be lost. A first round that failed leaves a gap before all coverage: by
+/// the time it works, the lookback has moved on.
+fn holes(coverage: &Coverage, gaps: &[KnownGap]) -> Vec<Window> {
+    let Some(newest) = coverage.newest() else {
+        return Vec::new();
+    };
+    let (lost, open): (Vec<&KnownGap>, Vec<&KnownGap>) = gaps.iter().partition(|gap| gap.unfillable);
+    let earliest = coverage
+        .windows()
+        .iter()
+        .chain(open.iter().map(|gap| &gap.window))
+        .map(|window| window.from)
+        .min()
+        .unwrap_or(newest.from);
+    let is_lost = |hole: &Window| {
+        lost.iter()
+            .any(|gap| gap.window.from <= hole.from && hole.to <= gap.window.to)
+    };
+    let mut holes = coverage.missing(Window::new(earliest.min(newest.to), newest.to));
+    holes.retain(|hole| !is_lost(hole));
+    holes
 }
 
 /// A spread that differs from account to account.

@@ -108,15 +108,27 @@ impl Traverser<'_> {
             Ok(()) => Ok(()),
             Err(TraverseError::Ledger(error)) => Err(error.into()),
             Err(error) => {
-                let mut record = self.blank(category);
-                record.gap = Some(Gap {
-                    window,
-                    reason: error.to_string(),
-                });
-                found.add(self.ledger.record(record).await?);
+                self.gap(category, window, error.to_string(), found).await?;
                 Err(error)
             }
         }
+    }
+
+    /// Records that a window is not proven, and why.
+    ///
+    /// # Errors
+    /// When the ledger does not take it.
+    pub async fn gap(
+        &self,
+        category: &Category,
+        window: Window,
+        reason: String,
+        found: &mut Found,
+    ) -> Result<(), LedgerError> {
+        let mut record = self.blank(category);
+        record.gap = Some(Gap { window, reason });
+        found.add(self.ledger.record(record).await?);
+        Ok(())
     }
 
     async fn walk(
