@@ -16,7 +16,7 @@ use fillsync_core::id::Category;
 use fillsync_core::port::{Clock, Venue, VenueError};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{KnownGap, Ledger, LedgerError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -65,6 +65,15 @@ pub struct Poller {
     pub settings: PollSettings,
 }
 
+/// What a poller remembers from round to round; nothing of it is needed after a restart.
+#[derive(Default)]
+struct Memory {
+    /// When each category was last rescanned.
+    rescanned: BTreeMap<Category, Instant>,
+    /// Categories whose positions were read since the start: what was open before the data begin.
+    anchored: BTreeSet<Category>,
+}
+
 enum RoundError {
     Venue(VenueError),
     Ledger(LedgerError),
@@ -101,13 +110,13 @@ impl Poller {
         let account = self.venue.account().clone();
         self.wake.begins(&account, self.clock.now());
         let mut failures = 0u32;
-        let mut rescanned: BTreeMap<Category, Instant> = BTreeMap::new();
+        let mut memory = Memory::default();
         loop {
             let began = Instant::now();
             let round = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                round = self.round(&mut rescanned) => round,
+                round = self.round(&mut memory) => round,
             };
             let wait = match round {
                 Ok(()) => {
@@ -168,7 +177,7 @@ impl Poller {
         }
     }
 
-    async fn round(&self, rescanned: &mut BTreeMap<Category, Instant>) -> Result<(), RoundError> {
+    async fn round(&self, memory: &mut Memory) -> Result<(), RoundError> {
         let traverser = Traverser {
             venue: self.venue.as_ref(),
             ledger: &self.ledger,
@@ -178,7 +187,7 @@ impl Poller {
         for category in self.venue.categories() {
             let mut found = Found::default();
             let outcome = self
-                .category(&traverser, category, rescanned, &mut found)
+                .category(&traverser, category, memory, &mut found)
                 .await;
             self.tell(category, &found).await;
             match outcome {
@@ -196,13 +205,13 @@ impl Poller {
         &self,
         traverser: &Traverser<'_>,
         category: &Category,
-        rescanned: &mut BTreeMap<Category, Instant>,
+        memory: &mut Memory,
         found: &mut Found,
     ) -> Result<(), RoundError> {
         let now = self.venue.now().await?;
         let (coverage, gaps) = self.coverage(category).await?;
         let is_first = coverage.newest().is_none();
-        let from = self.start(&coverage, category, now, rescanned);
+        let from = self.start(&coverage, category, now, memory);
         for window in Window::new(from, now).split(self.venue.window_max()) {
             traverser.executions(category, window, found).await?;
             if is_first || window.to < now {
@@ -219,8 +228,9 @@ impl Poller {
         if found.orders_wanted.is_empty() {
             self.wake.facts.notify_one();
         }
-        if is_first {
+        if !memory.anchored.contains(category) {
             traverser.positions(category, found).await?;
+            memory.anchored.insert(category.clone());
         }
         self.fill_gaps(traverser, category, holes(&coverage, &gaps), now, found)
             .await?;
@@ -248,17 +258,18 @@ impl Poller {
         coverage: &Coverage,
         category: &Category,
         now: VenueTime,
-        rescanned: &mut BTreeMap<Category, Instant>,
+        memory: &mut Memory,
     ) -> VenueTime {
         let reach = now.minus(self.venue.reach());
         let Some(newest) = coverage.newest() else {
             return now.minus(self.settings.lookback).max(reach);
         };
-        let last = *rescanned
+        let last = *memory
+            .rescanned
             .entry(category.clone())
             .or_insert_with(Instant::now);
         let behind = if last.elapsed() >= self.settings.rescan_every {
-            rescanned.insert(category.clone(), Instant::now());
+            memory.rescanned.insert(category.clone(), Instant::now());
             self.settings.rescan_span
         } else {
             self.settings.overlap
