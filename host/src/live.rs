@@ -54,7 +54,9 @@ impl Live for Daemon {
     }
 
     fn plugins(&self) -> serde_json::Value {
-        serde_json::to_value(self.plugins.status()).unwrap_or_default()
+        let mut plugins = serde_json::to_value(self.plugins.status()).unwrap_or_default();
+        in_words(&mut plugins);
+        plugins
     }
 
     fn plugin_tallies(&self) -> Vec<PluginTally> {
@@ -102,5 +104,22 @@ impl Live for Daemon {
         } else {
             Err(missing)
         }
+    }
+}
+
+/// Times as people and `jq` read them, instead of microseconds.
+fn in_words(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                let is_time = matches!(name.as_str(), "at" | "loaded_at" | "aside_until");
+                match value.as_i64() {
+                    Some(us) if is_time => *value = HostTime::from_us(us).to_string().into(),
+                    _ => in_words(value),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(in_words),
+        _ => {}
     }
 }

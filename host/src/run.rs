@@ -184,18 +184,16 @@ async fn reload(app: &mut App, config_path: &Path, bytes: &[u8]) {
     let loaded = match fillsync_config::parse_bytes(bytes, &file, folder, &known) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            for problem in &problems {
-                tracing::error!(event = "config_rejected", "{}", problem.summary());
+            // Warnings stand for themselves; what keeps the file from being taken are the errors.
+            let errors: Vec<String> = problems
+                .iter()
+                .filter(|problem| problem.severity == fillsync_config::Severity::Error)
+                .map(fillsync_config::Problem::summary)
+                .collect();
+            for error in &errors {
+                tracing::error!(event = "config_rejected", "{error}");
             }
-            app.voice()
-                .config_rejected(
-                    &problems
-                        .iter()
-                        .map(fillsync_config::Problem::summary)
-                        .collect::<Vec<_>>()
-                        .join("; "),
-                )
-                .await;
+            app.voice().config_rejected(&errors.join("; ")).await;
             return;
         }
     };

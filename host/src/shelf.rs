@@ -68,7 +68,7 @@ impl Shelf {
         tracing::warn!(
             event = "plugin_file_gone",
             plugin = stem,
-            "the file is gone; what was loaded from it keeps running until the next start"
+            "the file is gone; what runs now stays until the next start"
         );
     }
 
