@@ -197,6 +197,12 @@ impl App {
     pub async fn apply(&mut self, wanted: &Config) -> anyhow::Result<Vec<String>> {
         let changes = fillsync_config::difference(&self.config, wanted);
         let opened = self.prepare(wanted, &changes)?;
+        let policy = Arc::new(policy_of(wanted)?);
+        if self.synchroniser.is_none() {
+            // What is said of plugins at the first start must find its way to the operator.
+            let routes = policy.routes.clone();
+            self.policy.send_replace(Arc::new(Policy { routes, ..Policy::default() }));
+        }
         let offered = self.shelf.offer(wanted).await;
         if let Offered::Refused { plugin, why } = offered {
             return Err(anyhow!("plugin {plugin}: {why}"));
@@ -206,7 +212,6 @@ impl App {
             tracing::warn!(event = "secret_exposed", "{warning}");
         }
         self.end_changed(&changes).await;
-        let policy = Arc::new(policy_of(wanted)?);
         // A group waits for a new account from the moment on at which it is a member, not from its
         // first page on.
         for name in opened.venues.keys() {

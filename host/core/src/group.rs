@@ -5,14 +5,14 @@
 //! [`crate::slot`], [`crate::truth`] and [`crate::moment`] turn these into what is shown and said.
 //! Nothing here is changed by a strategy (law 3).
 
-use crate::amount::{Money, Price, Quantity};
+use crate::amount::{Price, Quantity};
 use crate::coverage::Window;
 use crate::cycle::{Allocation, Book, Cycle};
 use crate::execution::{ExecutionClass, Sequence, Side};
 use crate::id::{
     AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
 };
-use crate::order::{Order, StopKind};
+use crate::order::{Order, OrderKind, StopKind};
 use crate::time::{HostTime, VenueTime};
 use crate::view::{CountsWhen, Role};
 use rust_decimal::Decimal;
@@ -109,7 +109,7 @@ pub struct OrderFact {
     /// The venue no longer keeps it, and it was not seen to end.
     pub gone: bool,
     /// When it was last seen at the venue, in venue time.
-    pub checked_at: Option<VenueTime>,
+    pub checked_at: VenueTime,
 }
 
 /// An execution that moved a position, without its raw row.
@@ -131,9 +131,9 @@ pub struct FillFact {
     pub price: Price,
     /// What the order still wanted afterwards, where the venue says.
     pub leaves_quantity: Option<Quantity>,
-    /// Whether the row calls its order a limit order.
-    pub is_limit: Option<bool>,
-    /// Whether the row calls its order a stop.
+    /// The order's type, as the row says it.
+    pub order_kind: OrderKind,
+    /// Whether the order was a stop of some kind, as the row says it.
     pub stop: StopKind,
     /// When it happened.
     pub executed_at: VenueTime,
@@ -141,8 +141,6 @@ pub struct FillFact {
     pub sequence: Sequence,
     /// Which part entered and which left.
     pub allocation: Allocation,
-    /// Realised by it, where it left.
-    pub realised: Option<Money>,
     /// When we first saw it.
     pub seen_at: HostTime,
 }

@@ -11,7 +11,7 @@ use crate::cycle::Cycle;
 use crate::execution::{ExecutionClass, Side};
 use crate::group::{BookFacts, FillFact, OrderFact};
 use crate::id::{ClientOrderId, OrderId};
-use crate::order::{OrderStatus, StopKind};
+use crate::order::{OrderKind, OrderStatus, StopKind};
 use crate::time::{HostTime, VenueTime};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -256,7 +256,7 @@ fn is_entry_by_its_row(fill: &FillFact, entry_side: Side) -> bool {
     fill.class == ExecutionClass::OrderFill
         && fill.side == entry_side
         && fill.allocation.entry.is_some()
-        && fill.is_limit != Some(false)
+        && fill.order_kind != OrderKind::Market
         && fill.stop == StopKind::None
 }
 
@@ -364,7 +364,7 @@ impl Chain<'_> {
             gone: newest.is_some_and(|fact| fact.gone),
             created_at,
             updated_at: newest.map_or(created_at, |fact| fact.order.updated_at),
-            checked_at: newest.and_then(|fact| fact.checked_at),
+            checked_at: newest.map(|fact| fact.checked_at),
             fills,
         })
     }

@@ -154,12 +154,11 @@ impl Account {
                 quantity: row.quantity,
                 price: row.price,
                 leaves_quantity: row.leaves_quantity,
-                is_limit: Some(true),
+                order_kind: row.order_kind.clone(),
                 stop: row.stop,
                 executed_at: row.executed_at,
                 sequence: row.sequence(),
                 allocation: fold.apply(row, None),
-                realised: None,
                 seen_at: HostTime::from_ms(row.executed_at.ms() + 50),
             })
             .collect();
@@ -175,7 +174,7 @@ impl Account {
                 .map(|order| OrderFact {
                     order,
                     gone: false,
-                    checked_at: None,
+                    checked_at: VenueTime::EPOCH,
                 })
                 .collect(),
             fills,

@@ -34,10 +34,9 @@ pub use facts::{Gap, NewExecution, PageRecord, Proven, Recorded};
 pub use ledger::Ledger;
 pub use reader::Reader;
 pub use rows::{
-    AccountTally, AlertFilter, BookFacts, BookFill, ClosedCycle, CycleFilter, Delivery, FillFilter,
-    KnownGap, KnownOrder, LatestDecision, LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck,
-    StoredAlert, StoredCount, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle,
-    StoredPluginEvent,
+    AccountTally, AlertFilter, ClosedCycle, CycleFilter, Delivery, FillFilter, KnownGap,
+    LatestDecision, LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert,
+    StoredCount, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
 };
 
 /// The most orders that [`Recorded::orders_wanted`] names.

@@ -8,11 +8,12 @@ use crate::error::LedgerError;
 use crate::open;
 use crate::read;
 use crate::rows::{
-    AlertFilter, BookFacts, ClosedCycle, CycleFilter, FillFilter, KnownGap, KnownOrder,
-    LatestDecision, LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert,
-    StoredCount, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
+    AlertFilter, ClosedCycle, CycleFilter, FillFilter, KnownGap, LatestDecision, LedgerStatus,
+    Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert, StoredCount, StoredDivergence,
+    StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
 };
 use fillsync_core::coverage::Coverage;
+use fillsync_core::group::{BookFacts, OrderFact};
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, OrderId, Symbol};
 use fillsync_core::order::{Order, PositionSide};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -98,7 +99,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn orders(&self, account: Option<&AccountName>, limit: u32) -> Read<Vec<KnownOrder>> {
+    pub fn orders(&self, account: Option<&AccountName>, limit: u32) -> Read<Vec<OrderFact>> {
         read::facts::orders(&self.connection, account, limit)
     }
 

@@ -5,15 +5,11 @@
 
 use crate::decisions::{DecisionOutcome, EventRow, GroupCycleRow, PluginEventRow};
 use fillsync_core::alert::Alert;
-use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
 use fillsync_core::cycle::{Allocation, Book, Cycle};
-use fillsync_core::execution::{Execution, ExecutionClass, Fee, Sequence, Side};
-use fillsync_core::id::{
-    AccountName, Category, ChannelName, ClientOrderId, ExecutionId, GroupName, Market, OrderId,
-    Symbol,
-};
-use fillsync_core::order::{Lane, Order, OrderKind, StopKind};
+use fillsync_core::execution::Execution;
+use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, Symbol};
+use fillsync_core::order::Lane;
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::view::Shown;
 
@@ -47,65 +43,6 @@ pub struct KnownGap {
     pub last_tried: HostTime,
     /// Whether the venue can no longer serve it.
     pub unfillable: bool,
-}
-
-/// One book with the cycles, orders and fills that a group needs to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BookFacts {
-    /// The book.
-    pub book: Book,
-    /// Its open cycle, and those that closed at or after the moment asked for; the oldest first.
-    pub cycles: Vec<Cycle>,
-    /// Its orders that are open, changed at or after that moment, or traded in those cycles.
-    pub orders: Vec<KnownOrder>,
-    /// The executions of those cycles that moved the position, in sequence.
-    pub fills: Vec<BookFill>,
-}
-
-/// An order, and what is known of its being.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownOrder {
-    /// The order.
-    pub order: Order,
-    /// Whether the venue was asked for it and no longer has it.
-    pub gone: bool,
-    /// When it was last seen at the venue, or asked for, in venue time.
-    pub checked_at: VenueTime,
-}
-
-/// An execution without its raw row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BookFill {
-    /// The order; none for what the venue did by itself.
-    pub order_id: Option<OrderId>,
-    /// The id that the trader's bot gave the order.
-    pub client_order_id: Option<ClientOrderId>,
-    /// The venue's id of the row.
-    pub execution_id: ExecutionId,
-    /// What it is.
-    pub class: ExecutionClass,
-    /// The side of the order.
-    pub side: Side,
-    /// How much.
-    pub quantity: Quantity,
-    /// At which price.
-    pub price: Price,
-    /// What it cost besides.
-    pub fee: Option<Fee>,
-    /// What the order still wanted afterwards, where the venue says.
-    pub leaves_quantity: Option<Quantity>,
-    /// The order's type, as the row says it.
-    pub order_kind: OrderKind,
-    /// Whether the order was a stop, as the row says it.
-    pub stop: StopKind,
-    /// When it happened.
-    pub executed_at: VenueTime,
-    /// Where it stands among the rows of its market.
-    pub sequence: Sequence,
-    /// What it did to the book.
-    pub allocation: Allocation,
-    /// When it came to us.
-    pub seen_at: HostTime,
 }
 
 /// Which group cycle.

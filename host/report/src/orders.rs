@@ -3,10 +3,11 @@
 use crate::table::{Column, Look, or_dash, render};
 use crate::{Answer, ROWS_MAX, time_text};
 use fillsync_core::execution::Side;
+use fillsync_core::group::OrderFact;
 use fillsync_core::id::AccountName;
 use fillsync_core::order::OrderStatus;
 use fillsync_core::time::HostTime;
-use fillsync_ledger::{KnownOrder, LedgerError, Reader};
+use fillsync_ledger::{LedgerError, Reader};
 use serde::Serialize;
 
 /// Open orders.
@@ -87,7 +88,7 @@ pub fn orders(
     })
 }
 
-fn order(known: &KnownOrder) -> OrderAnswer {
+fn order(known: &OrderFact) -> OrderAnswer {
     let order = &known.order;
     OrderAnswer {
         account: order.market.account.to_string(),

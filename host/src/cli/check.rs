@@ -120,13 +120,8 @@ fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> 
             Ok((source, bytes)) => {
                 let (json, limits) = crate::shelf::wishes(config, &name);
                 let from = source.to_string();
-                let outcome = registry.offer(
-                    &name,
-                    source,
-                    &bytes,
-                    &json, &limits,
-                    HostTime::EPOCH,
-                );
+                let outcome =
+                    registry.offer(&name, source, &bytes, &json, &limits, HostTime::EPOCH);
                 match outcome {
                     Outcome::Rejected { rejection, .. } => {
                         let hint = rejection.hint.map_or_else(String::new, |hint| format!("; {hint}"));

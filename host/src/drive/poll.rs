@@ -239,7 +239,10 @@ impl Poller {
         Ok(())
     }
 
-    async fn coverage(&self, category: &Category) -> Result<(Coverage, Vec<KnownGap>), LedgerError> {
+    async fn coverage(
+        &self,
+        category: &Category,
+    ) -> Result<(Coverage, Vec<KnownGap>), LedgerError> {
         let account = self.venue.account().clone();
         let category = category.clone();
         self.ledger
@@ -342,7 +345,8 @@ fn holes(coverage: &Coverage, gaps: &[KnownGap]) -> Vec<Window> {
     let Some(newest) = coverage.newest() else {
         return Vec::new();
     };
-    let (lost, open): (Vec<&KnownGap>, Vec<&KnownGap>) = gaps.iter().partition(|gap| gap.unfillable);
+    let (lost, open): (Vec<&KnownGap>, Vec<&KnownGap>) =
+        gaps.iter().partition(|gap| gap.unfillable);
     let earliest = coverage
         .windows()
         .iter()

@@ -3,9 +3,10 @@
 use super::facts::{KNOWN_ORDER, known_order};
 use crate::codec::{self, all, host_time, one};
 use crate::error::LedgerError;
-use crate::rows::{BookFacts, BookFill, KnownOrder};
+
 use crate::write::markets::find_market;
 use fillsync_core::cycle::{Book, Cycle};
+use fillsync_core::group::{BookFacts, FillFact, OrderFact};
 use fillsync_core::id::{Market, OrderId};
 use fillsync_core::order::Lane;
 use fillsync_core::time::VenueTime;
@@ -17,8 +18,8 @@ type Read<T> = Result<T, LedgerError>;
 #[derive(Default)]
 struct Lanes {
     cycles: Vec<Cycle>,
-    orders: Vec<KnownOrder>,
-    fills: Vec<BookFill>,
+    orders: Vec<OrderFact>,
+    fills: Vec<FillFact>,
 }
 
 pub(crate) fn books(
@@ -102,7 +103,7 @@ fn market_books(
 }
 
 /// Whether any part of a fill is in one of the cycles.
-fn belongs(fill: &BookFill, cycles: &[Cycle]) -> bool {
+fn belongs(fill: &FillFact, cycles: &[Cycle]) -> bool {
     let part_of = |ordinal: u32| cycles.iter().any(|cycle| cycle.ordinal == ordinal);
     fill.allocation
         .entry
@@ -118,7 +119,7 @@ fn fills(
     id: i64,
     market: &Market,
     from: VenueTime,
-) -> Read<Vec<(Lane, BookFill)>> {
+) -> Read<Vec<(Lane, FillFact)>> {
     all(
         connection,
         &format!(
@@ -131,7 +132,7 @@ fn fills(
         |row| {
             let execution = codec::execution(row, market)?;
             let sequence = execution.sequence();
-            let fill = BookFill {
+            let fill = FillFact {
                 order_id: execution.order_id,
                 client_order_id: execution.client_order_id,
                 execution_id: execution.execution_id,
@@ -139,7 +140,6 @@ fn fills(
                 side: execution.side,
                 quantity: execution.quantity,
                 price: execution.price,
-                fee: execution.fee,
                 leaves_quantity: execution.leaves_quantity,
                 order_kind: execution.order_kind,
                 stop: execution.stop,
@@ -159,7 +159,7 @@ fn orders(
     id: i64,
     since: VenueTime,
     mut traded: BTreeSet<OrderId>,
-) -> Read<Vec<KnownOrder>> {
+) -> Read<Vec<OrderFact>> {
     let mut found = all(
         connection,
         &format!("{KNOWN_ORDER} WHERE orders.market_id = ?1 AND is_open = 1"),

@@ -2,8 +2,9 @@
 
 use crate::codec::{all, count, get, host_time, id, market, order, venue_time};
 use crate::error::LedgerError;
-use crate::rows::{KnownGap, KnownOrder, Mark};
+use crate::rows::{KnownGap, Mark};
 use fillsync_core::coverage::{Coverage, Window};
+use fillsync_core::group::OrderFact;
 use fillsync_core::id::{AccountName, Category, Market, OrderId, Symbol};
 use fillsync_core::order::Order;
 use fillsync_core::time::VenueTime;
@@ -89,8 +90,8 @@ pub(crate) const KNOWN_ORDER: &str = "SELECT orders.*, account, category, symbol
          AND order_gone.order_id = orders.order_id) AS gone
      FROM orders JOIN market ON market.id = orders.market_id";
 
-pub(crate) fn known_order(row: &Row<'_>) -> Read<KnownOrder> {
-    Ok(KnownOrder {
+pub(crate) fn known_order(row: &Row<'_>) -> Read<OrderFact> {
+    Ok(OrderFact {
         order: order(row, &market(row)?)?,
         gone: get(row, "gone")?,
         checked_at: venue_time(row, "checked_at")?,
@@ -117,7 +118,7 @@ pub(crate) fn orders(
     connection: &Connection,
     account: Option<&AccountName>,
     limit: u32,
-) -> Read<Vec<KnownOrder>> {
+) -> Read<Vec<OrderFact>> {
     all(
         connection,
         &format!(

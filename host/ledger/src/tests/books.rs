@@ -6,7 +6,7 @@ use fillsync_core::cycle::CycleStart;
 use fillsync_core::execution::Side;
 use fillsync_core::order::{Lane, PositionSide};
 
-fn books(bench: &Bench) -> Vec<crate::BookFacts> {
+fn books(bench: &Bench) -> Vec<fillsync_core::group::BookFacts> {
     bench
         .reader()
         .books(&[market("main", "GTCUSDT")], at(-1_000))

@@ -1,0 +1,278 @@
+//! One look at one group and symbol: facts in, decisions and alerts out.
+//!
+//! Reads what the ledger has, lets the core join, match, compare and cut, asks the strategy where a
+//! moment is due, and returns the rows to commit. It writes nothing, so a look can be repeated: what
+//! was decided from the same facts is found by its fingerprint, and alerts that exist are left out.
+
+mod cycle;
+mod divergence;
+mod route;
+mod strategy;
+
+use self::cycle::CycleLook;
+use crate::policy::{GroupPolicy, Policy};
+use fillsync_core::alert::Alert;
+use fillsync_core::group::{GroupFacts, Knowledge};
+use fillsync_core::id::{AccountName, Market, Symbol};
+use fillsync_core::join::{GroupCycle, join};
+use fillsync_core::moment::Frame;
+use fillsync_core::order::PositionSide;
+use fillsync_core::time::{HostTime, VenueTime};
+use fillsync_core::truth::Truth;
+use fillsync_core::view::Role;
+use fillsync_ledger::{
+    AlertRow, CountRow, DecisionRow, Decisions, DivergenceRow, GroupCycleRow, LedgerError, Reader,
+    StoredDivergence, StoredGroupCycle,
+};
+use fillsync_plugin_host::{Registry, Unanswered};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Orders that ended so long before a cycle opened are no part of its plan.
+const PLAN_SPAN: Duration = Duration::from_secs(24 * 3600);
+
+/// What a look needs to know.
+pub struct Look<'a> {
+    /// The group.
+    pub group: &'a GroupPolicy,
+    /// All routes.
+    pub policy: &'a Policy,
+    /// The symbol, in the group's spelling.
+    pub symbol: &'a Symbol,
+    /// The members' markets of this symbol.
+    pub markets: &'a [Market],
+    /// The earliest venue time at which a fact changed since the last look; none when none did.
+    pub changed_from: Option<VenueTime>,
+    /// The plugins.
+    pub plugins: &'a Registry,
+    /// Now.
+    pub now: HostTime,
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Rows to commit.
+    pub rows: Rows,
+    /// Alerts that are too old to be sent one by one.
+    pub old: Vec<Alert>,
+    /// When to look again at the latest, if nothing else happens.
+    pub look_again_at: Option<HostTime>,
+    /// Whether something is open that the passing of coverage may settle.
+    pub is_waiting: bool,
+    /// Decisions, for the log.
+    pub told: Vec<Told>,
+    /// Plugin failures, for the log and the operator.
+    pub failures: Vec<Unanswered>,
+}
+
+/// The rows of [`Decisions`] for one symbol.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Group cycles.
+    pub cycles: Vec<GroupCycleRow>,
+    /// Decisions.
+    pub decisions: Vec<DecisionRow>,
+    /// Counts.
+    pub counts: Vec<CountRow>,
+    /// Divergences.
+    pub divergences: Vec<DivergenceRow>,
+    /// Alerts.
+    pub alerts: Vec<AlertRow>,
+}
+
+impl Rows {
+    /// Adds them to what will be committed.
+    pub fn into_decisions(self, decisions: &mut Decisions) {
+        decisions.cycles.extend(self.cycles);
+        decisions.decisions.extend(self.decisions);
+        decisions.counts.extend(self.counts);
+        decisions.divergences.extend(self.divergences);
+        decisions.alerts.extend(self.alerts);
+    }
+}
+
+/// Something for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A moment was decided.
+    Decided {
+        /// The cycle's number.
+        cycle: u64,
+        /// What is shown.
+        verdicts: Vec<(AccountName, Role, u32, u32)>,
+    },
+    /// A moment waits.
+    Deferred {
+        /// The cycle's number.
+        cycle: u64,
+        /// The moment.
+        at: VenueTime,
+        /// Until when at the latest.
+        until: HostTime,
+        /// Whose facts are missing.
+        missing: Vec<AccountName>,
+    },
+    /// Accounts differ.
+    Diverged {
+        /// The slot.
+        slot: u32,
+        /// The account.
+        account: AccountName,
+        /// What is true of it.
+        truth: Truth,
+    },
+    /// They agree again.
+    Resolved {
+        /// The slot.
+        slot: u32,
+        /// The account.
+        account: AccountName,
+    },
+}
+
+struct Stored {
+    cycles: Vec<StoredGroupCycle>,
+    divergences: Vec<StoredDivergence>,
+    facts: GroupFacts,
+}
+
+/// Looks at one symbol of one group.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn look(look: &Look<'_>, reader: &Reader) -> Result<Seen, LedgerError> {
+    let stored = read(look, reader)?;
+    let mut seen = Seen::default();
+    for side in [PositionSide::Long, PositionSide::Short] {
+        let joined = join(&look.group.rules, &stored.facts, side);
+        if joined.is_empty() {
+            continue;
+        }
+        let numbers = number(look, reader, &stored, side, &joined)?;
+        for (cycle, ordinal) in joined.iter().zip(numbers) {
+            let frame = Frame {
+                rules: &look.group.rules,
+                facts: &stored.facts,
+                cycle,
+                symbol: look.symbol,
+                number: ordinal,
+            };
+            CycleLook {
+                look,
+                reader,
+                stored: &stored,
+                frame,
+                cuts: Vec::new(),
+            }
+            .run(&mut seen)?;
+        }
+    }
+    Ok(seen)
+}
+
+fn read(look: &Look<'_>, reader: &Reader) -> Result<Stored, LedgerError> {
+    let rules = &look.group.rules;
+    let horizon = look.changed_from.unwrap_or(VenueTime::from_us(i64::MAX));
+    let live = reader.group_cycles_since(&rules.name, look.symbol, horizon)?;
+    let reopened = |cycle: &GroupCycleRow| {
+        !cycle.settled || cycle.closed_at.is_none_or(|closed| closed >= horizon)
+    };
+    let since = live
+        .iter()
+        .filter(|stored| reopened(&stored.cycle))
+        .map(|stored| stored.cycle.opened_at)
+        .min()
+        .unwrap_or(horizon)
+        .min(horizon)
+        .minus(PLAN_SPAN);
+    let settled: BTreeSet<_> = reader
+        .group_cycles_since(&rules.name, look.symbol, since)?
+        .iter()
+        .filter(|stored| !reopened(&stored.cycle))
+        .flat_map(|stored| stored.cycle.members.iter().cloned())
+        .collect();
+    let books = reader.books(look.markets, since)?;
+    let mut knowledge = BTreeMap::new();
+    for member in &rules.members {
+        let coverage = reader.coverage(&member.account)?;
+        let mut known = Knowledge {
+            orders_checked: reader.orders_checked(&member.account)?,
+            ..Knowledge::default()
+        };
+        for (category, windows) in coverage {
+            if let Some(newest) = windows.newest() {
+                known.coverage.insert(category, newest);
+            }
+        }
+        knowledge.insert(member.account.clone(), known);
+    }
+    let divergences = reader
+        .divergences(true)?
+        .into_iter()
+        .filter(|stored| stored.group == rules.name && &stored.divergence.symbol == look.symbol)
+        .collect();
+    Ok(Stored {
+        cycles: live
+            .into_iter()
+            .filter(|stored| reopened(&stored.cycle))
+            .collect(),
+        divergences,
+        facts: GroupFacts {
+            books,
+            knowledge,
+            settled,
+        },
+    })
+}
+
+/// Each joined cycle's number: that of the stored cycle with which it shares a part, else a new one.
+fn number(
+    look: &Look<'_>,
+    reader: &Reader,
+    stored: &Stored,
+    side: PositionSide,
+    joined: &[GroupCycle],
+) -> Result<Vec<u64>, LedgerError> {
+    let mut next = reader
+        .last_group_ordinal(&look.group.rules.name, look.symbol, side)?
+        .saturating_add(1);
+    let mut free: Vec<&StoredGroupCycle> = stored
+        .cycles
+        .iter()
+        .filter(|stored| stored.cycle.side == side)
+        .collect();
+    Ok(joined
+        .iter()
+        .map(|cycle| {
+            let parts: BTreeSet<_> = cycle.parts().collect();
+            let shared = |stored: &StoredGroupCycle| {
+                stored
+                    .cycle
+                    .members
+                    .iter()
+                    .filter(|(book, ordinal)| parts.contains(&(book, *ordinal)))
+                    .count()
+            };
+            let best = free
+                .iter()
+                .enumerate()
+                .map(|(index, stored)| (shared(stored), std::cmp::Reverse(index)))
+                .filter(|(shared, _)| *shared > 0)
+                .max();
+            match best {
+                Some((_, std::cmp::Reverse(index))) => free.remove(index).cycle.ordinal,
+                None => {
+                    let ordinal = next;
+                    next = next.saturating_add(1);
+                    ordinal
+                }
+            }
+        })
+        .collect())
+}
+
+/// Looks again at a moment at the latest.
+fn again(seen: &mut Seen, at: HostTime) {
+    seen.look_again_at = Some(seen.look_again_at.map_or(at, |have| have.min(at)));
+}

@@ -1,0 +1,117 @@
+//! Where the alerts of a look go: what exists is left out, what changed is revised, what is old is
+//! left to a digest.
+
+use super::Seen;
+use super::cycle::CycleLook;
+use crate::policy::Policy;
+use fillsync_core::alert::{Alert, AlertBody, CorrectionAlert, Severity};
+use fillsync_core::time::HostTime;
+use fillsync_ledger::{AlertRow, LedgerError};
+use std::collections::BTreeSet;
+
+impl CycleLook<'_> {
+    /// Leaves out what exists, revises what changed, and says where the rest goes.
+    pub(super) fn route(self, seen: &mut Seen) -> Result<(), LedgerError> {
+        let identities: Vec<String> = self
+            .cuts
+            .iter()
+            .map(|cut| cut.alert.identity.clone())
+            .collect();
+        let known = self.reader.latest_alerts(&identities)?;
+        for mut cut in self.cuts {
+            match known.get(&cut.alert.identity) {
+                None => {
+                    // Both clocks agree to within seconds; the bound is minutes.
+                    let age = self.look.now.since(HostTime::from_us(cut.alert.at.us()));
+                    let suppressed = age > self.look.group.rules.alert_max_age;
+                    if suppressed {
+                        seen.old.push(cut.alert.clone());
+                    }
+                    let channels = if suppressed {
+                        Vec::new()
+                    } else {
+                        self.look.policy.channels_for(&cut.alert)
+                    };
+                    seen.rows.alerts.push(AlertRow {
+                        alert: cut.alert,
+                        channels,
+                        suppressed,
+                    });
+                }
+                Some((before, was_suppressed)) => {
+                    if *was_suppressed || !says_something_else(before, &cut.alert) {
+                        continue;
+                    }
+                    cut.alert.revision = before.revision.saturating_add(1);
+                    revise(self.look.policy, before, cut.alert, seen);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An alert that was sent says something else now: channels that can edit get the new text, the
+/// others a correction if a count changed.
+fn revise(policy: &Policy, before: &Alert, alert: Alert, seen: &mut Seen) {
+    let edits: BTreeSet<_> = policy
+        .routes
+        .iter()
+        .filter(|route| route.can_edit)
+        .map(|route| route.channel.clone())
+        .collect();
+    let takers = policy.channels_for(&alert);
+    if let (AlertBody::Fill(was), AlertBody::Fill(is)) = (&before.body, &alert.body)
+        && (was.count.shown != is.count.shown || was.count.detected != is.count.detected)
+    {
+        let correction = Alert {
+            identity: format!("correction/{}/{}", alert.identity, alert.revision),
+            revision: 0,
+            severity: Severity::Warning,
+            body: AlertBody::Correction(CorrectionAlert {
+                slot: is.slot,
+                side: is.side,
+                previous: was.count.shown,
+                count: is.count.clone(),
+                reason: "facts of that moment arrived later".to_owned(),
+            }),
+            ..alert.clone()
+        };
+        let channels = policy
+            .channels_for(&correction)
+            .into_iter()
+            .filter(|channel| !edits.contains(channel))
+            .collect();
+        seen.rows.alerts.push(AlertRow {
+            alert: correction,
+            channels,
+            suppressed: false,
+        });
+    }
+    seen.rows.alerts.push(AlertRow {
+        alert,
+        channels: takers
+            .into_iter()
+            .filter(|channel| edits.contains(channel))
+            .collect(),
+        suppressed: false,
+    });
+}
+
+/// Whether a reader of the alert would read something else. That coverage moved on is nothing new.
+fn says_something_else(before: &Alert, now: &Alert) -> bool {
+    match (&before.body, &now.body) {
+        (AlertBody::Fill(before), AlertBody::Fill(now)) => {
+            // Coverage moves on, and orders placed later change totals and numbers: neither is news
+            // about this fill.
+            let mut before = before.clone();
+            before.coverage_to = now.coverage_to;
+            before.slot = now.slot;
+            before.own_slots.clone_from(&now.own_slots);
+            before.count.total = now.count.total;
+            before != *now
+        }
+        // What ended once is told once.
+        _ => false,
+    }
+}
