@@ -17,6 +17,7 @@ use fillsync_ledger::{AlertFilter, CycleFilter, FillFilter, Reader};
 use fillsync_report::{Answer, CountFilter, DivergenceFilter, Look};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use tokio::sync::{mpsc, watch};
 
 mod check;
@@ -135,11 +136,37 @@ fn time(text: &str) -> Result<VenueTime, String> {
     VenueTime::parse(text).map_err(|error| error.to_string())
 }
 
+/// The whole command: reads the arguments, does what they say, and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    // The only TLS provider; reqwest is built without one of its own choice.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments = match Cli::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let asked_for_help = !error.use_stderr();
+            let _ = error.print();
+            return if asked_for_help {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            };
+        }
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(1)
+        }
+    }
+}
+
 /// Does what the arguments say.
 ///
 /// # Errors
 /// When it failed; the text says what and what to do.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli {
         config,
         json,
@@ -225,7 +252,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Prints an error as it is meant to be read.
-pub fn complain(error: &anyhow::Error) {
+fn complain(error: &anyhow::Error) {
     let mut out = std::io::stderr().lock();
     // Nobody can be told that standard error is closed.
     let _ = writeln!(out, "fillsync: {error:#}");
