@@ -19,7 +19,7 @@ use fillsync_config::{
 };
 use fillsync_core::execution::VenueKind;
 use fillsync_core::group::{CONFIDENCE_MIN, GroupRules, MemberRules};
-use fillsync_core::id::{AccountName, ChannelName, GroupName};
+use fillsync_core::id::{AccountName, Category, ChannelName, GroupName};
 use fillsync_core::port::{Channel, Clock, Venue};
 use fillsync_core::time::HostTime;
 use fillsync_core::view::Role;
@@ -57,11 +57,34 @@ struct Task {
 }
 
 impl Task {
+    /// Tells it to stop; what takes its place waits for what it has under way.
+    fn dismiss(self) -> JoinHandle<()> {
+        let _ = self.stop.send(true);
+        self.handle
+    }
+
     async fn end(self) {
         let _ = self.stop.send(true);
         // A task that panicked has said so already; it is over either way.
         let _ = tokio::time::timeout(DRAIN, self.handle).await;
     }
+}
+
+/// Tasks that were told to stop, for their successors to wait for.
+#[derive(Default)]
+struct Dismissed {
+    pollers: BTreeMap<AccountName, JoinHandle<()>>,
+    deliverers: BTreeMap<ChannelName, JoinHandle<()>>,
+}
+
+/// Runs when what came before is over, so that a message under way is recorded before its successor
+/// looks at the outbox.
+async fn after<T>(before: Option<JoinHandle<()>>, run: impl Future<Output = T>) -> T {
+    if let Some(before) = before {
+        // One that broke off has said so, and is over.
+        let _ = before.await;
+    }
+    run.await
 }
 
 /// The running daemon.
@@ -201,9 +224,12 @@ impl App {
         if self.synchroniser.is_none() {
             // What is said of plugins at the first start must find its way to the operator.
             let routes = policy.routes.clone();
-            self.policy.send_replace(Arc::new(Policy { routes, ..Policy::default() }));
+            self.policy.send_replace(Arc::new(Policy {
+                routes,
+                ..Policy::default()
+            }));
         }
-        let offered = self.shelf.offer(wanted).await;
+        let offered = self.shelf.offer(wanted, self.synchroniser.is_some()).await;
         if let Offered::Refused { plugin, why } = offered {
             return Err(anyhow!("plugin {plugin}: {why}"));
         }
@@ -211,7 +237,7 @@ impl App {
         for warning in &opened.warnings {
             tracing::warn!(event = "secret_exposed", "{warning}");
         }
-        self.end_changed(&changes).await;
+        let mut before = self.dismiss_changed(&changes);
         // A group waits for a new account from the moment on at which it is a member, not from its
         // first page on.
         for name in opened.venues.keys() {
@@ -220,12 +246,14 @@ impl App {
         self.policy.send_replace(Arc::clone(&policy));
         for (name, venue) in opened.venues {
             if let Some(account) = wanted.accounts.get(&name) {
-                self.start_poller(name, venue, account);
+                let before = before.pollers.remove(&name);
+                self.start_poller(name, venue, account, before);
             }
         }
         for (name, channel) in opened.channels {
             if let Some(settings) = wanted.channels.get(&name) {
-                self.start_deliverer(name, channel, settings);
+                let before = before.deliverers.remove(&name);
+                self.start_deliverer(name, channel, settings, before);
             }
         }
         if self.synchroniser.is_none() {
@@ -329,24 +357,33 @@ impl App {
         Ok(fillsync_channel::open(settings, &self.surroundings)?)
     }
 
-    async fn end_changed(&mut self, changes: &[Change]) {
+    fn dismiss_changed(&mut self, changes: &[Change]) -> Dismissed {
+        let mut dismissed = Dismissed::default();
         for change in changes {
-            let task = match change {
+            match change {
                 Change::Account(name, Step::Removed | Step::Changed { .. }) => {
-                    self.pollers.remove(name)
+                    if let Some(task) = self.pollers.remove(name) {
+                        dismissed.pollers.insert(name.clone(), task.dismiss());
+                    }
                 }
                 Change::Channel(name, Step::Removed | Step::Changed { .. }) => {
-                    self.deliverers.remove(name)
+                    if let Some(task) = self.deliverers.remove(name) {
+                        dismissed.deliverers.insert(name.clone(), task.dismiss());
+                    }
                 }
-                _ => None,
-            };
-            if let Some(task) = task {
-                task.end().await;
+                _ => {}
             }
         }
+        dismissed
     }
 
-    fn start_poller(&mut self, name: AccountName, venue: Arc<dyn Venue>, account: &Account) {
+    fn start_poller(
+        &mut self,
+        name: AccountName,
+        venue: Arc<dyn Venue>,
+        account: &Account,
+        before: Option<JoinHandle<()>>,
+    ) {
         let poller = Poller {
             venue,
             ledger: self.ledger.clone(),
@@ -362,7 +399,10 @@ impl App {
             },
         };
         let (stop, stopped) = watch::channel(false);
-        let handle = self.guard(format!("account {name}"), poller.run(stopped));
+        let handle = self.guard(
+            format!("account {name}"),
+            after(before, poller.run(stopped)),
+        );
         self.pollers.insert(name, Task { stop, handle });
     }
 
@@ -371,6 +411,7 @@ impl App {
         name: ChannelName,
         channel: Arc<dyn Channel>,
         settings: &ChannelConfig,
+        before: Option<JoinHandle<()>>,
     ) {
         let deliverer = Deliverer {
             channel,
@@ -380,9 +421,13 @@ impl App {
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             voice: Arc::clone(&self.voice),
+            refusing_since: std::sync::Mutex::default(),
         };
         let (stop, stopped) = watch::channel(false);
-        let handle = self.guard(format!("channel {name}"), deliverer.run(stopped));
+        let handle = self.guard(
+            format!("channel {name}"),
+            after(before, deliverer.run(stopped)),
+        );
         self.deliverers.insert(name, Task { stop, handle });
     }
 
@@ -511,6 +556,12 @@ fn policy_of(config: &Config) -> anyhow::Result<Policy> {
                 Strategy::None => None,
                 Strategy::Plugin(name) => Some(name.clone()),
             },
+            categories: group
+                .members
+                .iter()
+                .filter_map(|member| config.accounts.get(&member.account))
+                .map(polled)
+                .collect(),
         });
     }
     for account in config.accounts.values() {
@@ -545,7 +596,14 @@ fn alone(config: &Config, account: &Account) -> anyhow::Result<GroupPolicy> {
             confidence_min: CONFIDENCE_MIN,
         }),
         strategy: None,
+        categories: BTreeMap::from([polled(account)]),
     })
+}
+
+/// What is polled of an account.
+fn polled(account: &Account) -> (AccountName, BTreeSet<Category>) {
+    let categories = account.categories.iter().cloned().collect();
+    (account.name.clone(), categories)
 }
 
 fn route(channel: &ChannelConfig) -> Route {

@@ -5,8 +5,8 @@
 
 use fillsync_core::alert::{Alert, AlertKind};
 use fillsync_core::group::GroupRules;
-use fillsync_core::id::{AccountName, ChannelName, GroupName, PluginName};
-use std::collections::BTreeSet;
+use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, PluginName};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One group with its strategy.
@@ -16,6 +16,8 @@ pub struct GroupPolicy {
     pub rules: Arc<GroupRules>,
     /// The strategy; none shows own counts.
     pub strategy: Option<PluginName>,
+    /// What is polled of each member: only these prove anything, and all of them must.
+    pub categories: BTreeMap<AccountName, BTreeSet<Category>>,
 }
 
 /// Which alerts a channel takes.

@@ -6,7 +6,7 @@
 
 use crate::app::plugins_in_use;
 use crate::telemetry::Voice;
-use fillsync_config::Config;
+use fillsync_config::{Config, Strategy};
 use fillsync_core::id::PluginName;
 use fillsync_core::port::Clock;
 use fillsync_ledger::PluginEventRow;
@@ -75,10 +75,19 @@ impl Shelf {
     /// Offers every plugin that a configuration uses. Settings that a running plugin refuses make the
     /// configuration unusable, and are found before anything is swapped; a file that cannot be loaded
     /// is told and leaves what is active.
-    pub async fn offer(&self, config: &Config) -> Offered {
+    ///
+    /// Once the daemon runs, a plugin that the configuration newly uses must load as well: what works
+    /// is not given up for what does not. At a start there is nothing to give up.
+    pub async fn offer(&self, config: &Config, is_running: bool) -> Offered {
         let names = plugins_in_use(config);
         for name in &names {
-            if let Some(why) = self.refuses(config, name).await {
+            let is_new = is_running && self.plugins.active(name).is_none();
+            let why = if is_new && asked_for(config, name) {
+                self.cannot_start(config, name).await
+            } else {
+                self.refuses(config, name).await
+            };
+            if let Some(why) = why {
                 return Offered::Refused {
                     plugin: name.clone(),
                     why,
@@ -91,6 +100,21 @@ impl Shelf {
         Offered::Done
     }
 
+    /// Why a plugin that does not run yet could not.
+    async fn cannot_start(&self, config: &Config, name: &PluginName) -> Option<String> {
+        let Some((_, bytes)) = self.bytes(config, name) else {
+            return Some(format!(
+                "there is no file {}.wasm in the plugin folder",
+                stem_of(config, name)
+            ));
+        };
+        if let Some(why) = breaks_pin(config, name, &hex(&bytes)) {
+            return Some(why);
+        }
+        let (json, limits) = wishes(config, name);
+        self.try_out(bytes, json, limits).await
+    }
+
     /// Why a plugin that runs would refuse what is set for it; none where nothing of the kind changed.
     async fn refuses(&self, config: &Config, name: &PluginName) -> Option<String> {
         let active = self.plugins.active(name)?;
@@ -100,6 +124,11 @@ impl Shelf {
         if is_same || active.sha256() != hex(&bytes) {
             return None;
         }
+        self.try_out(bytes, json, limits).await
+    }
+
+    /// Loads a candidate without using it.
+    async fn try_out(&self, bytes: Arc<Vec<u8>>, json: String, limits: Limits) -> Option<String> {
         let engine = self.engine.clone();
         let tried = tokio::task::spawn_blocking(move || engine.load(&bytes, &json, &limits)).await;
         match tried {
@@ -130,7 +159,6 @@ impl Shelf {
 
     /// Offers one plugin, and tells what became of it.
     async fn offer_one(&self, config: &Config, name: &PluginName) {
-        let settings = config.plugins.get(name);
         let Some((source, bytes)) = self.bytes(config, name) else {
             let why = format!(
                 "there is no file {}.wasm in the plugin folder",
@@ -147,13 +175,7 @@ impl Shelf {
             return;
         };
         let sha256 = hex(&bytes);
-        if let Some(pin) = settings.and_then(|settings| settings.sha256.as_ref())
-            && pin.as_str() != sha256
-        {
-            let why = format!(
-                "its SHA-256 is {sha256}, but the configuration pins {}",
-                pin.as_str()
-            );
+        if let Some(why) = breaks_pin(config, name, &sha256) {
             self.rejected(
                 name,
                 Some(&sha256),
@@ -270,6 +292,30 @@ impl Shelf {
             })
             .await;
     }
+}
+
+/// Whether a group or a channel asks for a plugin; one that only has settings is asked by nobody.
+fn asked_for(config: &Config, name: &PluginName) -> bool {
+    let by_group = config
+        .groups
+        .values()
+        .any(|group| group.strategy == Strategy::Plugin(name.clone()));
+    by_group
+        || config
+            .channels
+            .values()
+            .any(|channel| channel.formatter == *name)
+}
+
+/// Why a file is not the one that the configuration pins.
+fn breaks_pin(config: &Config, name: &PluginName, sha256: &str) -> Option<String> {
+    let pin = config.plugins.get(name)?.sha256.as_ref()?;
+    (pin.as_str() != sha256).then(|| {
+        format!(
+            "its SHA-256 is {sha256}, but the configuration pins {}",
+            pin.as_str()
+        )
+    })
 }
 
 /// The settings, as JSON, and the limits that a configuration sets for a plugin.

@@ -351,12 +351,18 @@ impl Voice {
     }
 
     /// A receiver will not take a message: tell it to the others.
-    pub async fn dead_letter(&self, channel: &ChannelName, what: &str, remedy: &str) {
+    pub async fn dead_letter(
+        &self,
+        channel: &ChannelName,
+        since: HostTime,
+        what: &str,
+        remedy: &str,
+    ) {
         self.system_but(
             Some(channel),
             None,
             Severity::Critical,
-            format!("dead-letter/{channel}/{what}"),
+            format!("dead-letter/{channel}/{}/{what}", since.us()),
             SystemAlert {
                 topic: "dead-letter".to_owned(),
                 text: format!("channel {channel} refuses messages: {what}"),

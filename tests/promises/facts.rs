@@ -79,7 +79,7 @@ fn law_01_the_order_of_pages_and_their_number_change_nothing() {
     }
     let faults = rig.bybit.faults();
     faults.add(
-        Match::path(EXECUTIONS).page(2),
+        Match::path(EXECUTIONS).account("main").page(2),
         Fault::CutBody { keep_bytes: 900 },
         3,
     );

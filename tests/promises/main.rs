@@ -12,6 +12,7 @@
     unreachable_pub
 )]
 
+mod daemon;
 mod rig;
 
 mod agreement;

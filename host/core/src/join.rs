@@ -183,8 +183,7 @@ fn finish(
         .iter()
         .filter(|member| member.role != Role::Observer)
         .flat_map(|member| &member.legs)
-        .filter(|leg| !leg.is_unfilled_and_over())
-        .map(|leg| leg.created_at)
+        .filter_map(Leg::placed_at)
         .min()
         .unwrap_or(draft.opened_at);
     for member in &mut members {
@@ -245,7 +244,7 @@ fn working_legs(
                     .filter_map(|cycle| cycle.closed_at)
                     .filter(|closed| *closed <= draft.opened_at)
                     .max(),
-                until: None,
+                until: draft.closed_at,
             };
             legs_of(book, None, side.entry_side(), span)
         })

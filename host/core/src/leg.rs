@@ -92,6 +92,8 @@ pub struct Leg {
     pub status: Option<OrderStatus>,
     /// The venue no longer keeps its order, and it was not seen to end.
     pub gone: bool,
+    /// Its newest order says that more of it filled than the fills that are here.
+    pub is_ahead: bool,
     /// When the plan placed it.
     pub created_at: VenueTime,
     /// When its newest order last changed.
@@ -139,6 +141,12 @@ impl Leg {
         }
         let ended = self.updated_at <= at;
         match (&self.status, ended, touched) {
+            // The venue says what an order filled before it shows the fills: they are what counts,
+            // and they are not here yet.
+            (Some(OrderStatus::Filled), true, _) => LegState::Unknown,
+            (Some(status), _, touched) if self.is_ahead && !(touched && status.is_open()) => {
+                LegState::Unknown
+            }
             (Some(OrderStatus::Cancelled | OrderStatus::Replaced), true, false) => {
                 LegState::Cancelled
             }
@@ -148,9 +156,8 @@ impl Leg {
                 true,
                 true,
             ) => LegState::PartialFinal,
-            // The venue says "filled" before it shows the fills: they are what counts, and they are not here yet.
-            (Some(OrderStatus::Filled), true, _) => LegState::Unknown,
-            (Some(OrderStatus::Unknown(_)) | None, _, false) => LegState::Unknown,
+            // What an order that is not read yet wanted is not known: its fills may be all of it.
+            (None, _, _) | (Some(OrderStatus::Unknown(_)), _, false) => LegState::Unknown,
             (_, _, true) => LegState::Partial,
             (_, _, false) => LegState::Open,
         }
@@ -166,6 +173,15 @@ impl Leg {
     #[must_use]
     pub fn is_unfilled_and_over(&self) -> bool {
         self.fills.is_empty() && self.status.as_ref().is_some_and(|status| !status.is_open())
+    }
+}
+
+impl Leg {
+    /// When it was placed, where it tells when its plan was: it was not given up without a fill, and
+    /// its order is known. The fills of an order that is not read yet come long after it was placed.
+    #[must_use]
+    pub fn placed_at(&self) -> Option<VenueTime> {
+        (self.status.is_some() && !self.is_unfilled_and_over()).then_some(self.created_at)
     }
 }
 
@@ -247,7 +263,7 @@ pub fn legs_of(
         .into_iter()
         .filter_map(|(root, chain)| chain.into_leg(root, cycle, entry_side, span, is_current))
         .collect();
-    drop_abandoned(&mut legs);
+    drop_abandoned(&mut legs, span.until);
     sort_best_first(&mut legs, entry_side);
     legs
 }
@@ -260,12 +276,13 @@ fn is_entry_by_its_row(fill: &FillFact, entry_side: Side) -> bool {
         && fill.stop == StopKind::None
 }
 
-/// Orders of a plan that was given up before this one was placed are no part of it.
-fn drop_abandoned(legs: &mut Vec<Leg>) {
+/// Orders of a plan that was given up before this one was placed are no part of it. Orders placed
+/// after this one was over do not tell when it began.
+fn drop_abandoned(legs: &mut Vec<Leg>, until: Option<VenueTime>) {
     let plan_start = legs
         .iter()
-        .filter(|leg| !leg.is_unfilled_and_over())
-        .map(|leg| leg.created_at)
+        .filter_map(Leg::placed_at)
+        .filter(|placed| until.is_none_or(|until| *placed <= until))
         .min();
     if let Some(plan_start) = plan_start {
         legs.retain(|leg| !(leg.is_unfilled_and_over() && leg.updated_at < plan_start));
@@ -333,7 +350,8 @@ impl Chain<'_> {
         let belongs = if filled_anywhere {
             !fills.is_empty() || (is_open && is_current && cycle.is_some())
         } else if is_open {
-            is_current
+            // One that outlives the cycle in which it was placed belongs to the next plan as well.
+            is_current || (cycle.is_some() && span.holds(created_at))
         } else {
             span.holds(created_at)
         };
@@ -359,9 +377,18 @@ impl Chain<'_> {
                 .and_then(|fact| fact.order.price)
                 .or_else(|| fills.first().map(|fill| fill.price)),
             quantity,
-            completed_at: completed_at.filter(|_| !fills.is_empty()),
+            // What was completed by a fill of a later cycle was not completed in this one.
+            completed_at: completed_at.filter(|at| fills.last().is_some_and(|fill| fill.at >= *at)),
             status: newest.map(|fact| fact.order.status.clone()),
             gone: newest.is_some_and(|fact| fact.gone),
+            is_ahead: newest.is_some_and(|fact| {
+                let own = Some(&fact.order.order_id);
+                let here = self
+                    .fills
+                    .iter()
+                    .filter(|fill| fill.order_id.as_ref() == own);
+                fact.order.filled_quantity > here.map(|fill| fill.quantity).sum()
+            }),
             created_at,
             updated_at: newest.map_or(created_at, |fact| fact.order.updated_at),
             checked_at: newest.map(|fact| fact.checked_at),

@@ -125,7 +125,7 @@ pub fn readiness(
             } else {
                 rules.settle
             };
-            !knowledge.covers(moment.at, settle) || has_unread_order(cycle, moment, member)
+            !knowledge.covers(moment.at, settle) || has_unread_order(rules, moment, member)
         })
         .map(|member| member.account.clone())
         .collect();
@@ -140,16 +140,14 @@ pub fn readiness(
     }
 }
 
-/// Whether one of the fills of a moment is of an order that was not read yet: what the plan wanted is
-/// not known before it is.
-fn has_unread_order(cycle: &GroupCycle, moment: &Moment, member: &MemberCycle) -> bool {
-    moment
-        .counted
+/// Whether an order of the member had filled by a moment, and may have come to count there or before,
+/// but was not read yet: what the plan wanted of it is not known before it is.
+fn has_unread_order(rules: &GroupRules, moment: &Moment, member: &MemberCycle) -> bool {
+    member
+        .legs
         .iter()
-        .filter(|(account, _)| *account == member.account)
-        .filter_map(|(_, ordinal)| cycle.slots.iter().find(|slot| slot.ordinal == *ordinal))
-        .filter_map(|slot| cycle.leg(slot, member))
-        .any(|leg| leg.status.is_none())
+        .filter(|leg| leg.status.is_none() && leg.filled_by(moment.at).is_positive())
+        .any(|leg| counted_at(leg, rules.counts_when).is_none_or(|at| at == moment.at))
 }
 
 /// With nobody to agree with there is nothing to settle.
@@ -264,11 +262,7 @@ pub fn view_at(
                 account: member.account.clone(),
                 role: member.role,
                 detected: u32::try_from(counted).unwrap_or(u32::MAX),
-                known: knowledge.is_some_and(|knowledge| {
-                    knowledge.covers(at, rules.settle)
-                        || (only_itself(cycle, member)
-                            && knowledge.covers(at, std::time::Duration::ZERO))
-                }),
+                known: is_known(frame, member, at),
                 at_least: member.at_least(),
                 coverage_to: knowledge.and_then(Knowledge::coverage_to),
                 shown_before: shown_before.get(&member.account).copied(),
@@ -334,36 +328,56 @@ fn view_leg(
 /// The facts on which a moment's decision rests: when they change, it is decided again. How far
 /// coverage has moved on since, and orders placed later, are not among them; slots are named by the
 /// orders that founded them, because a later order can change their numbers.
+///
+/// It needs no view, because a look asks for it at every moment of a cycle, decided or not.
 #[must_use]
-pub fn fingerprint(cycle: &GroupCycle, view: &View) -> String {
+pub fn fingerprint(frame: Frame<'_>, at: VenueTime) -> String {
     #[derive(Serialize)]
     struct Facts<'a> {
         account: &'a AccountName,
-        detected: u32,
         slots: Vec<&'a str>,
         known: bool,
         at_least: bool,
     }
-    let facts: Vec<Facts<'_>> = view
+    let cycle = frame.cycle;
+    let mut facts: Vec<Facts<'_>> = cycle
         .members
         .iter()
         .map(|member| Facts {
             account: &member.account,
-            detected: member.detected,
-            slots: member
-                .legs
+            slots: cycle
+                .slots
                 .iter()
-                .filter(|leg| leg.counted)
-                .filter_map(|leg| cycle.slots.iter().find(|slot| slot.ordinal == leg.slot))
+                .filter(|slot| {
+                    cycle
+                        .leg(slot, member)
+                        .and_then(|leg| counted_at(leg, frame.rules.counts_when))
+                        .is_some_and(|counted| counted <= at)
+                })
                 .map(|slot| slot.key.as_str())
                 .collect(),
-            known: member.known,
-            at_least: member.at_least,
+            known: is_known(frame, member, at),
+            at_least: member.at_least(),
         })
         .collect();
+    facts.sort_by(|a, b| a.account.cmp(b.account));
     hex(&Sha256::digest(
         serde_json::to_vec(&facts).unwrap_or_default(),
     ))
+}
+
+/// Whether a member's facts are proven complete past a moment, by as much as agreement needs.
+fn is_known(frame: Frame<'_>, member: &MemberCycle, at: VenueTime) -> bool {
+    let settle = if only_itself(frame.cycle, member) {
+        std::time::Duration::ZERO
+    } else {
+        frame.rules.settle
+    };
+    frame
+        .facts
+        .knowledge
+        .get(&member.account)
+        .is_some_and(|knowledge| knowledge.covers(at, settle))
 }
 
 /// What is shown for one account at a moment.

@@ -140,6 +140,9 @@ CREATE TABLE order_wanted (
     PRIMARY KEY (market_id, order_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Every record asks for the newest of them.
+CREATE INDEX order_wanted_newest ON order_wanted (first_at DESC, order_id);
+
 CREATE TABLE coverage (
     account  TEXT NOT NULL REFERENCES account (name),
     category TEXT NOT NULL,

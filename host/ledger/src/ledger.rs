@@ -64,8 +64,9 @@ impl Ledger {
     /// # Errors
     /// When nothing of it was written; the variant says what to do.
     pub async fn record(&self, record: PageRecord) -> Result<Recorded, LedgerError> {
+        let rows = record.executions.len().saturating_add(record.orders.len());
         self.writer
-            .submit(move |desk| write::record(desk, &record))
+            .submit_rows(rows.max(1), move |desk| write::record(desk, &record))
             .await
     }
 

@@ -1,9 +1,10 @@
 //! The writer: one thread, one connection, group commit.
 //!
-//! It takes what waits (at most [`BATCH_MAX`] requests), runs each in a savepoint of one
-//! transaction, commits with `synchronous=FULL`, and only then answers all of them. A request that
-//! fails takes nothing of the others with it. After an I/O error nothing more is written: whether
-//! the disk holds what it should is then unknown, and the next start finds out.
+//! It takes what waits (at most [`BATCH_MAX`] requests of [`BATCH_ROWS_MAX`] rows), runs each in a
+//! savepoint of one transaction, commits with `synchronous=FULL`, and only then answers all of them. A
+//! request that fails takes nothing of the others with it; one that is alone needs no savepoint, which
+//! would copy every page that it changes. After an I/O error nothing more is written: whether the disk
+//! holds what it should is then unknown, and the next start finds out.
 
 use crate::error::LedgerError;
 use crate::lock::LedgerLock;
@@ -20,9 +21,15 @@ pub(crate) const QUEUE_MAX: usize = 256;
 /// The most requests of one transaction.
 pub(crate) const BATCH_MAX: usize = 64;
 
+/// The most rows of one transaction of several requests; a request of more has one of its own. What
+/// a savepoint keeps to take back grows with the rows, and is walked for every statement.
+pub(crate) const BATCH_ROWS_MAX: usize = 256;
+
 /// What a request works with.
 pub(crate) struct Desk {
     pub(crate) connection: Connection,
+    /// Whether the transaction holds one request only, so that it can be taken back whole.
+    is_alone: bool,
     pub(crate) markets: MarketCache,
     pub(crate) path: PathBuf,
     /// How a transaction is made durable; tests plant errors here.
@@ -33,6 +40,7 @@ impl Desk {
     pub(crate) fn new(connection: Connection, path: &Path) -> Self {
         Self {
             connection,
+            is_alone: false,
             markets: MarketCache::default(),
             path: path.to_owned(),
             commit: |connection| connection.execute_batch("COMMIT"),
@@ -41,7 +49,13 @@ impl Desk {
 }
 
 type Answer = Box<dyn FnOnce(Result<(), LedgerError>) + Send>;
-type Job = Box<dyn FnOnce(Result<&mut Desk, LedgerError>) -> Answer + Send>;
+type Work = Box<dyn FnOnce(Result<&mut Desk, LedgerError>) -> Answer + Send>;
+
+/// A request with its weight in rows.
+struct Job {
+    work: Work,
+    rows: usize,
+}
 
 /// The queue to the writer's thread.
 #[derive(Debug, Clone)]
@@ -92,15 +106,24 @@ impl Writer {
         while ended.changed().await.is_ok() {}
     }
 
-    /// Hands a request in and waits until it is on the disk.
+    /// Hands a small request in and waits until it is on the disk.
     pub(crate) async fn submit<T, F>(&self, work: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Desk) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.submit_rows(1, work).await
+    }
+
+    /// Hands a request of so many rows in and waits until it is on the disk.
+    pub(crate) async fn submit_rows<T, F>(&self, rows: usize, work: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Desk) -> Result<T, LedgerError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let poison = Arc::clone(&self.poison);
-        let job: Job = Box::new(move |desk| {
+        let work: Work = Box::new(move |desk| {
             let outcome = desk.and_then(|desk| in_savepoint(desk, work));
             if let Err(LedgerError::Poisoned { cause }) = &outcome {
                 let _ = poison.set(cause.clone());
@@ -111,7 +134,7 @@ impl Writer {
             })
         });
         self.queue
-            .send(job)
+            .send(Job { work, rows })
             .await
             .map_err(|_| LedgerError::Closed)?;
         answer.await.map_err(|_| LedgerError::Closed)?
@@ -122,18 +145,26 @@ fn in_savepoint<T>(
     desk: &mut Desk,
     work: impl FnOnce(&mut Desk) -> Result<T, LedgerError>,
 ) -> Result<T, LedgerError> {
-    desk.connection.execute_batch("SAVEPOINT request")?;
+    let is_alone = desk.is_alone;
+    if !is_alone {
+        desk.connection.execute_batch("SAVEPOINT request")?;
+    }
     match work(desk) {
         Ok(value) => {
-            desk.connection.execute_batch("RELEASE request")?;
+            if !is_alone {
+                desk.connection.execute_batch("RELEASE request")?;
+            }
             Ok(value)
         }
         Err(error) => {
             // What the cache learned from this request is not true any more.
             desk.markets.forget();
             if !desk.connection.is_autocommit() {
-                desk.connection
-                    .execute_batch("ROLLBACK TO request; RELEASE request")?;
+                desk.connection.execute_batch(if is_alone {
+                    "ROLLBACK"
+                } else {
+                    "ROLLBACK TO request; RELEASE request"
+                })?;
             }
             Err(error)
         }
@@ -141,13 +172,18 @@ fn in_savepoint<T>(
 }
 
 fn run(mut desk: Desk, mut jobs: mpsc::Receiver<Job>, poison: &OnceLock<String>) {
-    while let Some(first) = jobs.blocking_recv() {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
+        let mut rows = first.rows;
         let mut batch = vec![first];
         while batch.len() < BATCH_MAX {
-            match jobs.try_recv() {
-                Ok(job) => batch.push(job),
-                Err(_) => break,
+            let Ok(job) = jobs.try_recv() else { break };
+            rows = rows.saturating_add(job.rows);
+            if rows > BATCH_ROWS_MAX {
+                next = Some(job);
+                break;
             }
+            batch.push(job);
         }
         run_batch(&mut desk, batch, poison);
     }
@@ -157,9 +193,10 @@ fn run_batch(desk: &mut Desk, batch: Vec<Job>, poison: &OnceLock<String>) {
     let was_poisoned = poison.get().is_some();
     let mut answers: Vec<Answer> = Vec::with_capacity(batch.len());
     let begun = begin(desk, poison);
+    desk.is_alone = batch.len() == 1;
     for job in batch {
         let turn = begun.clone().and_then(|()| still_open(desk, poison));
-        answers.push(job(turn.map(|()| &mut *desk)));
+        answers.push((job.work)(turn.map(|()| &mut *desk)));
     }
     let outcome = begun.and_then(|()| finish(desk, poison));
     if let Err(error) = &outcome {

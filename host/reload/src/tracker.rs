@@ -204,7 +204,15 @@ impl Tracker {
                 _ => false,
             };
             if !unchanged {
-                let due = now + self.checked.settings.settle_check;
+                // A file whose times say that nobody has touched it for seconds needs no second look
+                // after a pause: a start does not wait for files that were put there long ago.
+                let is_at_rest = matches!(&found, Sample::Regular(fingerprint)
+                    if fingerprint.proves_content_read_at(SystemTime::now()));
+                let due = if is_at_rest {
+                    now
+                } else {
+                    now + self.checked.settings.settle_check
+                };
                 tracked.pending = Some(Pending {
                     since: now,
                     due,

@@ -16,7 +16,7 @@ use fillsync_core::port::{Channel, ChannelError, Clock, Outgoing, Receipt};
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{Ledger, LedgerError, OutboxRow};
 use fillsync_plugin_host::{Registry, Target, Turn};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -49,6 +49,8 @@ pub struct Deliverer {
     pub wake: Arc<Wake>,
     /// How events are told.
     pub voice: Arc<Voice>,
+    /// Since when the receiver refuses messages.
+    pub refusing_since: Mutex<Option<HostTime>>,
 }
 
 impl Deliverer {
@@ -171,6 +173,10 @@ impl Deliverer {
                 };
                 tracing::info!(event = "alert_sent", %channel, kind = %row.alert.kind(), identity = row.alert.identity,
                     revision = row.alert.revision, attempts = row.attempts + 1, "sent");
+                *self
+                    .refusing_since
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = None;
                 let message_id = receipt.message_id.or_else(|| row.message_id.clone());
                 self.ledger
                     .outbox_sent(row.id, message_id, text, now)
@@ -217,7 +223,12 @@ impl Deliverer {
         let channel = self.channel.name();
         tracing::error!(event = "alert_dead", %channel, identity = row.alert.identity, error = what, remedy, "a dead letter");
         self.ledger.outbox_dead(row.id, what.clone(), now).await?;
-        self.voice.dead_letter(channel, &what, remedy).await;
+        let since = *self
+            .refusing_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(now);
+        self.voice.dead_letter(channel, since, &what, remedy).await;
         Ok(())
     }
 

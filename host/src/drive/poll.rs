@@ -163,17 +163,26 @@ impl Poller {
                 self.voice.key_refused(account, since, what, remedy).await;
                 REFUSED_WAIT
             }
-            VenueError::Wait { after, .. } => *after,
+            VenueError::Wait { after, .. } => {
+                self.tell_unreachable(failures, since, error).await;
+                *after
+            }
             VenueError::Retry { .. } | VenueError::Rejected { .. } => {
-                if failures == FAILURES_SILENT_MAX + 1 {
-                    self.voice
-                        .account_unreachable(account, since, &error.to_string())
-                        .await;
-                }
+                self.tell_unreachable(failures, since, error).await;
                 BACKOFF
                     .after(failures, seed(account.as_str()))
                     .max(self.settings.poll_every)
             }
+        }
+    }
+
+    /// Tells that the account cannot be reached, when it failed more than a few times; once for each
+    /// time that it began to fail.
+    async fn tell_unreachable(&self, failures: u32, since: HostTime, error: &VenueError) {
+        if failures > FAILURES_SILENT_MAX {
+            self.voice
+                .account_unreachable(self.venue.account(), since, &error.to_string())
+                .await;
         }
     }
 
@@ -212,7 +221,7 @@ impl Poller {
         let (coverage, gaps) = self.coverage(category).await?;
         let is_first = coverage.newest().is_none();
         let from = self.start(&coverage, category, now, memory);
-        for window in Window::new(from, now).split(self.venue.window_max()) {
+        for window in Window::new(from, now).split(traverser.window_max()) {
             traverser.executions(category, window, found).await?;
             if is_first || window.to < now {
                 telemetry::caught_up(
@@ -232,11 +241,12 @@ impl Poller {
             traverser.positions(category, found).await?;
             memory.anchored.insert(category.clone());
         }
-        self.fill_gaps(traverser, category, holes(&coverage, &gaps), now, found)
-            .await?;
-        traverser.orders(category, found).await?;
+        let orders = traverser.orders(category, found).await;
         traverser.wanted_orders(category, found).await?;
-        Ok(())
+        orders?;
+        // Last, because a gap that cannot be filled just now must not keep orders from being read.
+        self.fill_gaps(traverser, category, holes(&coverage, &gaps), now, found)
+            .await
     }
 
     async fn coverage(
@@ -304,7 +314,7 @@ impl Poller {
                 continue;
             }
             let gap = Window::new(gap.from.max(reach), gap.to);
-            for window in gap.split(self.venue.window_max()) {
+            for window in gap.split(traverser.window_max()) {
                 traverser.executions(category, window, found).await?;
             }
         }

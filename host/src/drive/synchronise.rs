@@ -70,7 +70,11 @@ impl Synchroniser {
             let outcome = runtime.block_on(self.round(&reader, &mut agenda));
             match outcome {
                 Ok(()) => {}
-                Err(error) if error.is_passing() => self.voice.ledger_waits(&error),
+                Err(error) if error.is_passing() => {
+                    self.voice.ledger_waits(&error);
+                    // What was looked at was not committed: everything that is open is looked at again.
+                    agenda.policy = None;
+                }
                 Err(error) => return Err(error),
             }
             let now = self.clock.now();
@@ -111,18 +115,25 @@ impl Synchroniser {
             }
             agenda.policy = Some(Arc::clone(&policy));
         }
+        // Asked once, so that a group that gets ready meanwhile loses no mark.
+        let ready: BTreeSet<GroupName> = policy
+            .groups
+            .iter()
+            .filter(|group| self.is_ready(group))
+            .map(|group| group.rules.name.clone())
+            .collect();
         let (marks, marks_to) = reader.marks()?;
         let mut done_with: Vec<Market> = Vec::new();
         let mut changed: BTreeMap<GroupName, BTreeMap<Symbol, VenueTime>> = BTreeMap::new();
         for mark in &marks {
-            let is_ready = self.spread(mark, &policy, &mut changed);
+            let is_ready = spread(mark, &policy, &ready, &mut changed);
             if is_ready {
                 done_with.push(mark.market.clone());
             }
         }
         let mut is_committed = false;
         for group in &policy.groups {
-            if !self.is_ready(group) {
+            if !ready.contains(&group.rules.name) {
                 continue;
             }
             let own = changed.remove(&group.rules.name).unwrap_or_default();
@@ -149,29 +160,6 @@ impl Synchroniser {
             self.ledger.commit(decisions).await?;
         }
         Ok(())
-    }
-
-    /// Notes which groups and symbols a mark concerns. False where one of them is not ready: the
-    /// mark must stay.
-    fn spread(
-        &self,
-        mark: &Mark,
-        policy: &Policy,
-        changed: &mut BTreeMap<GroupName, BTreeMap<Symbol, VenueTime>>,
-    ) -> bool {
-        let mut is_ready = true;
-        for group in policy.groups_of(&mark.market.account) {
-            is_ready &= self.is_ready(group);
-            if let Some(symbol) = group.rules.symbol_of(&mark.market) {
-                let from = changed
-                    .entry(group.rules.name.clone())
-                    .or_default()
-                    .entry(symbol)
-                    .or_insert(mark.from);
-                *from = (*from).min(mark.from);
-            }
-        }
-        is_ready
     }
 
     fn is_ready(&self, group: &GroupPolicy) -> bool {
@@ -364,6 +352,29 @@ impl Synchroniser {
             }
         }
     }
+}
+
+/// Notes which groups and symbols a mark concerns. False where one of them is not ready: the
+/// mark must stay.
+fn spread(
+    mark: &Mark,
+    policy: &Policy,
+    ready: &BTreeSet<GroupName>,
+    changed: &mut BTreeMap<GroupName, BTreeMap<Symbol, VenueTime>>,
+) -> bool {
+    let mut is_ready = true;
+    for group in policy.groups_of(&mark.market.account) {
+        is_ready &= ready.contains(&group.rules.name);
+        if let Some(symbol) = group.rules.symbol_of(&mark.market) {
+            let from = changed
+                .entry(group.rules.name.clone())
+                .or_default()
+                .entry(symbol)
+                .or_insert(mark.from);
+            *from = (*from).min(mark.from);
+        }
+    }
+    is_ready
 }
 
 /// The members' markets by the group's own symbols.

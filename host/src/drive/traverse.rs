@@ -3,7 +3,8 @@
 //! Law 9 lives here: coverage is claimed only by the record that ends a traversal, and a page that
 //! failed, or a cursor that came twice, leaves a known gap instead. Rows are recorded as they come,
 //! so what was seen before a failure is kept. Pages are held back until the traversal ends or enough
-//! rows have come, so that a short page and the empty one that ends it are one transaction.
+//! rows have come, so that a short page and the empty one that ends it are one transaction, and so
+//! that what a venue lists newest first is recorded oldest first.
 
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
@@ -12,14 +13,23 @@ use fillsync_core::order::Order;
 use fillsync_core::port::{Clock, Cursor, Page, Positions, Venue, VenueError};
 use fillsync_core::time::VenueTime;
 use fillsync_ledger::{Gap, Ledger, LedgerError, NewExecution, PageRecord, Proven, Recorded};
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 /// The most pages of one traversal; one that has more is cut and leaves a gap.
 pub const PAGES_MAX: u32 = 20_000;
 
-/// So many rows are held back at most. A venue that lists the newest first is better recorded in few
-/// large pieces than in many small ones, each of which would be older than all before it.
-const HOLD_ROWS_MAX: usize = 2_000;
+/// So many rows are held back at most. A venue that lists the newest first would otherwise be recorded
+/// backwards: each record would be older than all before it, and the books followed again from there.
+const HOLD_ROWS_MAX: usize = 20_000;
+
+/// The most rows of one record, so that no commit keeps the others waiting for long.
+const RECORD_ROWS_MAX: usize = 2_000;
+
+/// The longest window that is traversed at once where there is more to read: with [`HOLD_ROWS_MAX`] it
+/// keeps long histories in the order of time, and proves them day by day.
+pub const WINDOW_MAX: Duration = Duration::from_hours(24);
 
 /// Why a traversal did not reach its end.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +95,12 @@ pub struct Traverser<'a> {
 }
 
 impl Traverser<'_> {
+    /// The longest window that is worth a traversal of its own.
+    #[must_use]
+    pub fn window_max(&self) -> Duration {
+        self.venue.window_max().min(WINDOW_MAX)
+    }
+
     fn blank(&self, category: &Category) -> PageRecord {
         PageRecord::new(
             self.venue.account().clone(),
@@ -163,12 +179,12 @@ impl Traverser<'_> {
                     pages: pager.pages + 1,
                     rows,
                 });
-                found.add(self.ledger.record(held).await?);
+                self.keep(held, found).await?;
                 return Ok(());
             }
             if held.executions.len() >= HOLD_ROWS_MAX {
                 let full = std::mem::replace(&mut held, self.blank(category));
-                found.add(self.ledger.record(full).await?);
+                self.keep(full, found).await?;
             }
             if let Err(why) = pager.turn(page.next) {
                 self.keep(held, found).await?;
@@ -177,8 +193,18 @@ impl Traverser<'_> {
         }
     }
 
-    async fn keep(&self, held: PageRecord, found: &mut Found) -> Result<(), LedgerError> {
-        if !held.executions.is_empty() || !held.unreadable.is_empty() {
+    /// Records what was held back, the oldest rows first; what it proves goes with the last of them.
+    async fn keep(&self, mut held: PageRecord, found: &mut Found) -> Result<(), LedgerError> {
+        held.executions
+            .sort_by_key(|row| Reverse((row.executed_at, row.venue_sequence)));
+        while held.executions.len() > RECORD_ROWS_MAX {
+            let mut record = self.blank(&held.category);
+            record.seen_at = held.seen_at;
+            let newer = held.executions.len() - RECORD_ROWS_MAX;
+            record.executions = held.executions.split_off(newer);
+            found.add(self.ledger.record(record).await?);
+        }
+        if !held.executions.is_empty() || !held.unreadable.is_empty() || held.proven.is_some() {
             found.add(self.ledger.record(held).await?);
         }
         Ok(())
@@ -237,6 +263,7 @@ impl Traverser<'_> {
             .collect();
         let mut looked_up = Vec::new();
         let mut is_complete = true;
+        let mut failure = None;
         for (index, order) in vanished.into_iter().enumerate() {
             if index >= LOOK_UPS_MAX {
                 is_complete = false;
@@ -245,10 +272,16 @@ impl Traverser<'_> {
             let answer = self
                 .venue
                 .order(category, &order.market.symbol, &order.order_id)
-                .await?;
+                .await;
             match answer {
-                Some(order) => looked_up.push(order),
-                None => self.gone(order, checked_at).await?,
+                Ok(Some(order)) => looked_up.push(order),
+                Ok(None) => self.gone(order, checked_at).await?,
+                // The list itself is good; only nothing is claimed of it until every order was found.
+                Err(error @ (VenueError::Retry { .. } | VenueError::Rejected { .. })) => {
+                    is_complete = false;
+                    failure = Some(error);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         record.orders.extend(looked_up);
@@ -256,7 +289,7 @@ impl Traverser<'_> {
         // Orders that were not looked up may have ended: until they are, nothing is claimed.
         record.orders_checked = is_complete.then_some(checked_at);
         found.add(self.ledger.record(record).await?);
-        Ok(())
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn gone(&self, order: &Order, at: VenueTime) -> Result<(), LedgerError> {
@@ -301,6 +334,8 @@ impl Traverser<'_> {
                         )
                         .await?;
                 }
+                // One order that cannot be read does not keep the others from being found.
+                Err(error @ VenueError::Rejected { .. }) => failure = Some(error),
                 Err(error) => {
                     failure = Some(error);
                     break;

@@ -5,6 +5,7 @@
 //! and its value when it cannot be read. It borrows from the body, so a page of rows is read without
 //! copying its text.
 
+use crate::scan::{self, NoObject};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -39,11 +40,12 @@ pub enum RowError {
 
 /// One field, as its exact JSON text.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Field<'a>(Option<&'a RawValue>);
+pub struct Field<'a>(Option<&'a str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::<&'a RawValue>::deserialize(deserializer).map(Self)
+        let raw = Option::<&'a RawValue>::deserialize(deserializer)?;
+        Ok(Self(raw.map(RawValue::get)))
     }
 }
 
@@ -51,7 +53,7 @@ impl<'a> Field<'a> {
     /// The text of a string, or the digits of a number; none when absent, null or empty.
     #[must_use]
     pub fn text(self) -> Option<Cow<'a, str>> {
-        let json = self.0?.get();
+        let json = self.0?;
         let text = match json
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'))
@@ -122,6 +124,35 @@ impl RowError {
 /// When the row is no object, or says one field twice.
 pub fn fields<'a, T: Deserialize<'a>>(row: &'a RawValue) -> Result<T, RowError> {
     serde_json::from_str(row.get()).map_err(|error| RowError::Shape(error.to_string()))
+}
+
+impl From<NoObject> for RowError {
+    fn from(_: NoObject) -> Self {
+        Self::Shape("it does not begin and end as one".to_owned())
+    }
+}
+
+/// Reads one row's fields out of its JSON text: `place` says where the value of a key belongs, if
+/// anywhere. Faster than [`fields`], for the rows that come by the thousand.
+///
+/// # Errors
+/// When the row is no object, or says one field twice.
+pub(crate) fn each_field<'a, T: Default>(
+    row: &'a RawValue,
+    place: impl for<'r> Fn(&'r mut T, &str) -> Option<&'r mut Field<'a>>,
+) -> Result<T, RowError> {
+    let mut read = T::default();
+    scan::entries(row.get(), |key, value| {
+        match place(&mut read, key) {
+            Some(Field(Some(_))) => {
+                return Err(RowError::Shape(format!("duplicate field `{key}`")));
+            }
+            Some(field) => *field = Field(Some(value)),
+            None => {}
+        }
+        Ok(())
+    })?;
+    Ok(read)
 }
 
 /// A whole number, for times and sequences.

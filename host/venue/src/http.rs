@@ -170,7 +170,9 @@ impl Http {
 }
 
 async fn read_body(response: &mut reqwest::Response, bytes_max: usize) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
+    // What the answer promises is believed up to the cap, so that a page is not copied as it grows.
+    let promised = response.content_length().unwrap_or(0);
+    let mut body = Vec::with_capacity(usize::try_from(promised).unwrap_or(0).min(bytes_max));
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => {

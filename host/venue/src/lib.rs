@@ -15,6 +15,7 @@ mod limit;
 mod redact;
 #[cfg(test)]
 mod responder;
+mod scan;
 
 pub use limit::{Address, Limits, Pace};
 

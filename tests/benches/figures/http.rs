@@ -40,9 +40,8 @@ impl Message {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("{}\r\n{}\r\n\r\n", self.first, self.headers.join("\r\n"))
-            .replace("\r\n\r\n\r\n", "\r\n\r\n")
-            .into_bytes();
+        let mut bytes =
+            format!("{}\r\n{}\r\n\r\n", self.first, self.headers.join("\r\n")).into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
     }
@@ -145,7 +144,7 @@ struct Seen {
     path: &'static str,
     text: String,
     at: Option<Instant>,
-    answers: u64,
+    next: Option<Instant>,
 }
 
 impl Lookout {
@@ -155,6 +154,7 @@ impl Lookout {
         seen.path = path;
         seen.text = text.to_owned();
         seen.at = None;
+        seen.next = None;
     }
 
     /// When it left for the daemon.
@@ -162,19 +162,21 @@ impl Lookout {
         self.0.lock().unwrap().at
     }
 
-    /// Answers to any path so far.
-    pub fn answers(&self) -> u64 {
-        self.0.lock().unwrap().answers
+    /// When the next answer to the same path left: the page that ends the traversal.
+    pub fn next_at(&self) -> Option<Instant> {
+        self.0.lock().unwrap().next
     }
 
     fn note(&self, target: &str, answer: &Message) {
         let mut seen = self.0.lock().unwrap();
-        seen.answers += 1;
-        if seen.at.is_none() && !seen.text.is_empty() && target.starts_with(seen.path) {
-            let body = std::str::from_utf8(&answer.body).unwrap_or("");
-            if body.contains(&seen.text) {
-                seen.at = Some(Instant::now());
-            }
+        if seen.text.is_empty() || !target.starts_with(seen.path) {
+            return;
+        }
+        let body = std::str::from_utf8(&answer.body).unwrap_or("");
+        if seen.at.is_none() && body.contains(&seen.text) {
+            seen.at = Some(Instant::now());
+        } else if seen.at.is_some() && seen.next.is_none() {
+            seen.next = Some(Instant::now());
         }
     }
 }

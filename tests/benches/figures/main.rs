@@ -26,6 +26,7 @@ mod rows;
 mod start;
 mod strategy;
 mod swap;
+mod venue;
 
 use measure::Rounds;
 use report::{Figure, Section};

@@ -15,7 +15,7 @@ pub(crate) fn fills(connection: &Connection, filter: &FillFilter) -> Read<Vec<St
         connection,
         &format!(
             "SELECT execution.id AS id, account, category, symbol, lane, entry_cycle, entry_quantity, exit_cycle,
-                 exit_quantity, realised, seen_at, raw, {}
+                 exit_quantity, realised, seen_at, {}, raw
              FROM execution JOIN market ON market.id = execution.market_id
              WHERE class = 'order-fill' AND state = 'live'
                  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR symbol = ?2)

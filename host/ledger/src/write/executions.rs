@@ -11,7 +11,7 @@ use super::refold::{refold, store_cycles};
 use crate::codec::{self, one, run};
 use crate::error::LedgerError;
 use crate::facts::NewExecution;
-use fillsync_core::cycle::{Allocation, BookFold, book_of};
+use fillsync_core::cycle::{Allocation, BookFold, Cycle, book_of};
 use fillsync_core::execution::{Execution, ExecutionKey};
 use fillsync_core::id::{ExecutionId, OrderId};
 use fillsync_core::order::Lane;
@@ -58,7 +58,7 @@ pub(crate) fn insert(
 ) -> Result<(), LedgerError> {
     rows.sort_by_cached_key(|row| row.sequence());
     let horizon = anchors.last().map(|at| at.plus(QUIET));
-    let mut folds: BTreeMap<Lane, BookFold> = BTreeMap::new();
+    let mut finished: BTreeMap<Lane, Vec<Cycle>> = BTreeMap::new();
     let mut untracked: HashMap<OrderId, VenueTime> = HashMap::new();
     for row in rows {
         let order = match &row.order_id {
@@ -74,18 +74,23 @@ pub(crate) fn insert(
                 .is_none_or(|newest| sequence > *newest)
             && horizon.is_none_or(|horizon| row.executed_at > horizon);
         let mut allocation = Allocation::default();
-        let mut before = None;
+        let mut followed = None;
         if appends {
-            let rule = state.rule;
-            let fold = folds
-                .entry(lane)
-                .or_insert_with(|| BookFold::after(rule, lane, state.books.get(&lane).cloned()));
-            before = Some(fold.clone());
+            let mut fold = BookFold::after(state.rule, lane, state.books.get(&lane).cloned());
             allocation = fold.apply(row, order.as_deref());
+            followed = Some(fold);
         }
         if insert_row(connection, state.id, row, lane, &allocation, seen_at)? {
-            if !appends {
-                changes.note_late(row.executed_at);
+            // A row whose key was known under another place in the sequence leaves the book as it was.
+            match followed {
+                Some(mut fold) => {
+                    let mut changed = fold.take_changed();
+                    if let Some(newest) = changed.pop() {
+                        state.books.insert(lane, newest);
+                        finished.entry(lane).or_default().extend(changed);
+                    }
+                }
+                None => changes.note_late(row.executed_at),
             }
             changes.note(row.executed_at);
             if state
@@ -110,19 +115,12 @@ pub(crate) fn insert(
                 allocation,
             });
         } else {
-            if let Some(before) = before {
-                // The key was known under another place in the sequence: what the fold saw is not to be.
-                folds.insert(lane, before);
-            }
             compare(connection, state, row, seen_at, changes)?;
         }
     }
-    for (lane, mut fold) in folds {
-        let cycles = fold.take_changed();
+    for (lane, mut cycles) in finished {
+        cycles.extend(state.books.get(&lane).cloned());
         store_cycles(connection, state.id, lane, &cycles)?;
-        if let Some(newest) = cycles.last() {
-            state.books.insert(lane, newest.clone());
-        }
     }
     for (order_id, first) in untracked {
         want_order(connection, state.id, &order_id, first)?;

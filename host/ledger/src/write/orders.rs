@@ -28,6 +28,12 @@ pub(crate) fn upsert(
 ) -> Result<(), LedgerError> {
     let checked_at = checked_at.unwrap_or(order.updated_at);
     let stored = state.order(connection, &order.order_id)?;
+    if let Some(stored) = &stored
+        && is_back(connection, state.id, &order.order_id)?
+    {
+        // It was called gone, and is there after all: what was not claimed of it can be now.
+        changes.note(stored.updated_at);
+    }
     let before = match &stored {
         Some(stored) => {
             if further(stored, order) != Ordering::Greater {
@@ -117,6 +123,16 @@ fn came_to_light(
         run(connection, sql, params![market_id, order_id.as_str()])?;
     }
     Ok(())
+}
+
+/// Whether an order that was called gone was seen again.
+fn is_back(
+    connection: &Connection,
+    market_id: i64,
+    order_id: &OrderId,
+) -> Result<bool, LedgerError> {
+    let sql = "DELETE FROM order_gone WHERE market_id = ?1 AND order_id = ?2";
+    Ok(run(connection, sql, params![market_id, order_id.as_str()])? > 0)
 }
 
 /// The venue still has it as it was.

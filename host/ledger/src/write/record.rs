@@ -239,7 +239,8 @@ pub(crate) fn orders_wanted(
 ) -> Result<Vec<(Symbol, OrderId)>, LedgerError> {
     all(
         connection,
-        "SELECT symbol, order_id FROM order_wanted JOIN market ON market.id = order_wanted.market_id
+        // A cross join is followed as it is written: along the index, until there are enough.
+        "SELECT symbol, order_id FROM order_wanted CROSS JOIN market ON market.id = order_wanted.market_id
          WHERE account = ?1 AND category = ?2 ORDER BY first_at DESC, order_id LIMIT ?3",
         params![account.as_str(), category.as_str(), crate::codec::whole(limit)?],
         |row| Ok((id(row, "symbol")?, id(row, "order_id")?)),

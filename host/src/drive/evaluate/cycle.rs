@@ -88,15 +88,27 @@ impl CycleLook<'_> {
         let mut shown: BTreeMap<AccountName, u32> = BTreeMap::new();
         let mut strategy_before: Option<StrategyKey> = None;
         let mut last = None;
+        let mut decided_before: Option<(VenueTime, &LatestDecision)> = None;
         let newest = moments.last().map(|moment| moment.at);
         for moment in moments {
-            let view = self.view(moment.at, &shown);
-            let hash = moment::fingerprint(self.frame.cycle, &view);
+            let hash = moment::fingerprint(self.frame, moment.at);
             let before = decided.get(&moment.at);
             let strategy_now = self.strategy_key();
+            let is_newest = Some(moment.at) == newest;
             let recount = self.frame.cycle.closed_at.is_none()
-                && Some(moment.at) == newest
+                && is_newest
                 && before.is_some_and(|before| StrategyKey::of(before) != strategy_now);
+            if let Some(before) =
+                before.filter(|before| before.facts_hash == hash && !recount && !is_newest)
+            {
+                // Decided from the same facts: only what it showed is needed for what follows.
+                strategy_before = Some(StrategyKey::of(before));
+                for row in &before.shown {
+                    shown.insert(row.account.clone(), row.count);
+                }
+                decided_before = Some((moment.at, before));
+                continue;
+            }
             let view = match before.filter(|_| recount) {
                 // What was shown at this very moment counts as shown: if it falls, the note says why.
                 Some(before) => {
@@ -109,7 +121,7 @@ impl CycleLook<'_> {
                         &shown.clone().into_iter().chain(of_before).collect(),
                     )
                 }
-                None => view,
+                None => self.view(moment.at, &shown),
             };
             let known = before.filter(|before| before.facts_hash == hash && !recount);
             let verdicts = if let Some(before) = known {
@@ -125,7 +137,12 @@ impl CycleLook<'_> {
                 ) {
                     Readiness::Waiting { until, missing } if before.is_none() => {
                         self.defer(moment, until, missing, seen);
-                        return (last, true);
+                        let newest_decided = decided_before.map(|(at, before)| {
+                            let view = self.view(at, &shown);
+                            let verdicts = from_stored(&view, before);
+                            (view, verdicts)
+                        });
+                        return (newest_decided.or(last), true);
                     }
                     _ => {}
                 }
@@ -146,6 +163,7 @@ impl CycleLook<'_> {
             for verdict in &verdicts {
                 shown.insert(verdict.account.clone(), verdict.shown);
             }
+            decided_before = None;
             last = Some((view, verdicts));
         }
         (last, false)
@@ -329,11 +347,18 @@ impl CycleLook<'_> {
             Truth::Pending => true,
             truth => truth.is_diverged() && truth != Truth::Extra && !difference.is_confirmed,
         };
-        let is_open_question = differences.iter().any(unsettled);
-        let is_diverged = differences
+        // Observers are watched; they hold nothing up.
+        let counts = |difference: &&Difference| {
+            self.rules()
+                .member(&difference.account)
+                .is_some_and(|member| member.role != Role::Observer)
+        };
+        let of_members: Vec<&Difference> = differences.iter().filter(counts).collect();
+        let is_open_question = of_members.iter().any(|difference| unsettled(difference));
+        let is_diverged = of_members
             .iter()
             .any(|difference| difference.truth.is_diverged());
-        let is_unknown = differences
+        let is_unknown = of_members
             .iter()
             .any(|difference| difference.truth == Truth::Unknown);
         if is_open_question {

@@ -37,7 +37,7 @@ impl CycleLook<'_> {
         let mut newly: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
         for difference in differences {
             let row = open.iter().find(|row| {
-                row.slot_key == difference.slot_key && row.account == difference.account
+                self.is_same_slot(&row.slot_key, difference) && row.account == difference.account
             });
             match row {
                 Some(row) if difference.truth == Truth::Aligned => {
@@ -81,6 +81,22 @@ impl CycleLook<'_> {
             let alert = cut::divergence(self.frame, new, differences, &counts);
             self.cuts.extend(alert);
         }
+    }
+
+    /// Whether a stored slot is the one of a difference: the order that founds a slot can change when
+    /// main places its own later, but the orders in it stay.
+    fn is_same_slot(&self, stored_key: &str, difference: &Difference) -> bool {
+        let slots = &self.frame.cycle.slots;
+        let slot = slots.iter().find(|slot| slot.key == difference.slot_key);
+        stored_key == difference.slot_key
+            || slot.is_some_and(|slot| {
+                self.frame.cycle.members.iter().any(|member| {
+                    self.frame
+                        .cycle
+                        .leg(slot, member)
+                        .is_some_and(|leg| stored_key == format!("{}/{}", member.account, leg.root))
+                })
+            })
     }
 
     fn divergence_row(&self, difference: &Difference) -> DivergenceRow {

@@ -12,8 +12,9 @@ mod strategy;
 use self::cycle::CycleLook;
 use crate::policy::{GroupPolicy, Policy};
 use fillsync_core::alert::Alert;
+use fillsync_core::coverage::Window;
 use fillsync_core::group::{GroupFacts, Knowledge};
-use fillsync_core::id::{AccountName, Market, Symbol};
+use fillsync_core::id::{AccountName, Category, Market, Symbol};
 use fillsync_core::join::{GroupCycle, join};
 use fillsync_core::moment::Frame;
 use fillsync_core::order::PositionSide;
@@ -173,7 +174,12 @@ pub fn look(look: &Look<'_>, reader: &Reader) -> Result<Seen, LedgerError> {
 
 fn read(look: &Look<'_>, reader: &Reader) -> Result<Stored, LedgerError> {
     let rules = &look.group.rules;
-    let horizon = look.changed_from.unwrap_or(VenueTime::from_us(i64::MAX));
+    // A cycle may join one that was over for no longer than the deadline: that one is looked at again.
+    let horizon = look
+        .changed_from
+        .map_or(VenueTime::from_us(i64::MAX), |from| {
+            from.minus(rules.deadline)
+        });
     let live = reader.group_cycles_since(&rules.name, look.symbol, horizon)?;
     let reopened = |cycle: &GroupCycleRow| {
         !cycle.settled || cycle.closed_at.is_none_or(|closed| closed >= horizon)
@@ -195,17 +201,11 @@ fn read(look: &Look<'_>, reader: &Reader) -> Result<Stored, LedgerError> {
     let books = reader.books(look.markets, since)?;
     let mut knowledge = BTreeMap::new();
     for member in &rules.members {
-        let coverage = reader.coverage(&member.account)?;
-        let mut known = Knowledge {
-            orders_checked: reader.orders_checked(&member.account)?,
-            ..Knowledge::default()
-        };
-        for (category, windows) in coverage {
-            if let Some(newest) = windows.newest() {
-                known.coverage.insert(category, newest);
-            }
-        }
-        knowledge.insert(member.account.clone(), known);
+        let polled = look.group.categories.get(&member.account);
+        knowledge.insert(
+            member.account.clone(),
+            known(reader, &member.account, polled)?,
+        );
     }
     let divergences = reader
         .divergences(true)?
@@ -223,6 +223,36 @@ fn read(look: &Look<'_>, reader: &Reader) -> Result<Stored, LedgerError> {
             knowledge,
             settled,
         },
+    })
+}
+
+/// How far an account's facts reach, over exactly what is polled of it: a category that was never read
+/// leaves nothing proven, and one that is no longer polled proves nothing.
+fn known(
+    reader: &Reader,
+    account: &AccountName,
+    polled: Option<&BTreeSet<Category>>,
+) -> Result<Knowledge, LedgerError> {
+    let Some(polled) = polled else {
+        return Ok(Knowledge::default());
+    };
+    let mut coverage: BTreeMap<Category, Window> = BTreeMap::new();
+    for (category, windows) in reader.coverage(account)? {
+        if let Some(newest) = windows.newest().filter(|_| polled.contains(&category)) {
+            coverage.insert(category, newest);
+        }
+    }
+    let mut orders_checked = reader.orders_checked(account)?;
+    orders_checked.retain(|category, _| polled.contains(category));
+    if coverage.len() < polled.len() {
+        coverage.clear();
+    }
+    if orders_checked.len() < polled.len() {
+        orders_checked.clear();
+    }
+    Ok(Knowledge {
+        coverage,
+        orders_checked,
     })
 }
 

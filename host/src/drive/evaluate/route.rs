@@ -5,25 +5,24 @@ use super::Seen;
 use super::cycle::CycleLook;
 use crate::policy::Policy;
 use fillsync_core::alert::{Alert, AlertBody, CorrectionAlert, Severity};
+use fillsync_core::cut::Cut;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{AlertRow, LedgerError};
 use std::collections::BTreeSet;
 
 impl CycleLook<'_> {
     /// Leaves out what exists, revises what changed, and says where the rest goes.
-    pub(super) fn route(self, seen: &mut Seen) -> Result<(), LedgerError> {
+    pub(super) fn route(mut self, seen: &mut Seen) -> Result<(), LedgerError> {
         let identities: Vec<String> = self
             .cuts
             .iter()
             .map(|cut| cut.alert.identity.clone())
             .collect();
         let known = self.reader.latest_alerts(&identities)?;
-        for mut cut in self.cuts {
+        for mut cut in std::mem::take(&mut self.cuts) {
             match known.get(&cut.alert.identity) {
                 None => {
-                    // Both clocks agree to within seconds; the bound is minutes.
-                    let age = self.look.now.since(HostTime::from_us(cut.alert.at.us()));
-                    let suppressed = age > self.look.group.rules.alert_max_age;
+                    let suppressed = self.is_old(&cut);
                     if suppressed {
                         seen.old.push(cut.alert.clone());
                     }
@@ -39,7 +38,8 @@ impl CycleLook<'_> {
                     });
                 }
                 Some((before, was_suppressed)) => {
-                    if *was_suppressed || !says_something_else(before, &cut.alert) {
+                    let was_left_out = *was_suppressed && before.revision == 0;
+                    if was_left_out || !says_something_else(before, &cut.alert) {
                         continue;
                     }
                     cut.alert.revision = before.revision.saturating_add(1);
@@ -48,6 +48,21 @@ impl CycleLook<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an alert is told in a digest only (law 12): it was seen long after it happened, or was
+    /// seen long ago and nobody asked for it then. What is true *now* is never old.
+    fn is_old(&self, cut: &Cut) -> bool {
+        let rules = &self.look.group.rules;
+        // Both clocks agree to within seconds; the bound is minutes.
+        let seen_after = cut.seen_at.since(HostTime::from_us(cut.alert.at.us()));
+        let is_of_now = matches!(
+            cut.alert.body,
+            AlertBody::Divergence(_) | AlertBody::Resolved(_)
+        );
+        let told_after = self.look.now.since(cut.seen_at);
+        seen_after > rules.alert_max_age
+            || (!is_of_now && told_after > rules.alert_max_age.saturating_add(rules.deadline))
     }
 }
 

@@ -6,7 +6,7 @@
 //! documentation of `execution/list`, `order/realtime`, `position/list` and its list of enumerations.
 
 use super::symbol::{FeeCase, fee_currency};
-use crate::field::{Field, RowError, fields, whole};
+use crate::field::{Field, RowError, each_field, fields, whole};
 use fillsync_core::amount::{Money, Price, Quantity};
 use fillsync_core::execution::{Execution, ExecutionClass, Fee, Side, Source};
 use fillsync_core::id::{
@@ -93,47 +93,54 @@ pub struct KeyRow<'a> {
     pub user_id: Field<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 struct ExecutionRow<'a> {
-    #[serde(borrow)]
     symbol: Field<'a>,
-    #[serde(borrow)]
     order_id: Field<'a>,
-    #[serde(borrow)]
     order_link_id: Field<'a>,
-    #[serde(borrow)]
     side: Field<'a>,
-    #[serde(borrow)]
     order_type: Field<'a>,
-    #[serde(borrow)]
     stop_order_type: Field<'a>,
-    #[serde(borrow)]
     create_type: Field<'a>,
-    #[serde(borrow)]
     leaves_qty: Field<'a>,
-    #[serde(borrow)]
     closed_size: Field<'a>,
-    #[serde(borrow)]
     exec_id: Field<'a>,
-    #[serde(borrow)]
     exec_type: Field<'a>,
-    #[serde(borrow)]
     exec_qty: Field<'a>,
-    #[serde(borrow)]
     exec_price: Field<'a>,
-    #[serde(borrow)]
     exec_fee: Field<'a>,
-    #[serde(borrow)]
     fee_rate: Field<'a>,
-    #[serde(borrow)]
     fee_currency: Field<'a>,
-    #[serde(borrow)]
     exec_time: Field<'a>,
-    #[serde(borrow)]
     is_maker: Field<'a>,
-    #[serde(borrow)]
     seq: Field<'a>,
+}
+
+impl<'a> ExecutionRow<'a> {
+    fn place(&mut self, key: &str) -> Option<&mut Field<'a>> {
+        Some(match key {
+            "symbol" => &mut self.symbol,
+            "orderId" => &mut self.order_id,
+            "orderLinkId" => &mut self.order_link_id,
+            "side" => &mut self.side,
+            "orderType" => &mut self.order_type,
+            "stopOrderType" => &mut self.stop_order_type,
+            "createType" => &mut self.create_type,
+            "leavesQty" => &mut self.leaves_qty,
+            "closedSize" => &mut self.closed_size,
+            "execId" => &mut self.exec_id,
+            "execType" => &mut self.exec_type,
+            "execQty" => &mut self.exec_qty,
+            "execPrice" => &mut self.exec_price,
+            "execFee" => &mut self.exec_fee,
+            "feeRate" => &mut self.fee_rate,
+            "feeCurrency" => &mut self.fee_currency,
+            "execTime" => &mut self.exec_time,
+            "isMaker" => &mut self.is_maker,
+            "seq" => &mut self.seq,
+            _ => return None,
+        })
+    }
 }
 
 /// Reads one execution.
@@ -146,7 +153,7 @@ pub fn read_execution(
     category: &Category,
     source: Source,
 ) -> Result<Execution, RowError> {
-    let row: ExecutionRow<'_> = fields(raw)?;
+    let row: ExecutionRow<'_> = each_field(raw, ExecutionRow::place)?;
     let kind = row.exec_type.text();
     let created_by = row.create_type.text();
     let class = class_of(
