@@ -423,7 +423,7 @@ pub fn verdicts(view: &View, answer: &Answer, strategy_changed: bool) -> Vec<Ver
                 _ => (member.detected, None),
             };
             if let Answer::Failed(why) = answer {
-                note = Some(format!("not synchronised: {why}"));
+                note = Some(why.clone());
             }
             if let Some(before) = member.shown_before.filter(|before| *before > shown) {
                 if strategy_changed {

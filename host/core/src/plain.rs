@@ -86,10 +86,15 @@ fn count_line(count: &Count) -> String {
     } else {
         String::new()
     };
+    let why = if count.synchronised {
+        ""
+    } else {
+        "not synchronised: "
+    };
     let note = count
         .note
         .as_ref()
-        .map_or_else(String::new, |note| format!("; {note}"));
+        .map_or_else(String::new, |note| format!("; {why}{note}"));
     format!(
         "{least}{} of {} orders filled{mark}{own}{note}",
         count.shown, count.total

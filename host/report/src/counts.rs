@@ -163,7 +163,8 @@ impl Answer for Counts {
                     count.detected.to_string()
                 };
                 let note = match (&count.note, count.synchronised) {
-                    (Some(note), _) => note.clone(),
+                    (Some(note), true) => note.clone(),
+                    (Some(note), false) => format!("not synchronised: {note}"),
                     (None, false) => "not synchronised".to_owned(),
                     (None, true) => "-".to_owned(),
                 };

@@ -158,7 +158,6 @@ impl Judge<'_> {
             (&difference.slot_key, &difference.account).hash(trace);
             (difference.truth, difference.is_confirmed).hash(trace);
             outcome.tally.add(difference.truth.as_str());
-            if self.truth(&difference).is_err() && std::env::var("DBG2").is_ok() { for m in &cycle.members { println!("{} {:?}", m.account, m.cycle.as_ref().map(|c| (c.1.ordinal, c.1.opened_at.ms(), c.1.closed_at.map(|t| t.ms()), c.1.start))); for l in &m.legs { println!("   {} {:?} c{} u{} done{:?} p{:?} fills{:?}", l.root, l.status, l.created_at.ms(), l.updated_at.ms(), l.completed_at.map(|t| t.ms()), l.price, l.fills.iter().map(|f| f.at.ms()).collect::<Vec<_>>()); } } for s in &self.watch.sights { println!("{} {} {:?}", s.seen_ms, s.orders_ms, s.orders); } for a in &self.history.accounts { println!("{} begin {} flat {:?}", a.name, a.data_begin_ms, a.flat_ms); for o in &a.orders { println!("{} p{} c{} {:?} {:?}", o.id, o.price, o.created_ms, o.fills.iter().map(|f| (f.at_ms, f.quantity)).collect::<Vec<_>>(), o.ended); } } }
             self.truth(&difference).map_err(|why| {
                 let cut::Difference {
                     account,
@@ -372,37 +371,36 @@ impl Judge<'_> {
         if later.is_some_and(|at| self.may_be_late_for_it(at)) {
             return Ok(());
         }
+        let opened_ms = later.unwrap_or(cycle.opened_at.ms());
+        // While no order of the plan that filled was read, nobody knows when the plan was placed.
         let is_placed = cycle
             .members
             .iter()
+            .filter(|member| member.role != Role::Observer && member.cycle.is_some())
             .flat_map(|member| &member.legs)
             .any(|leg| leg.placed_at().is_some());
         let checked_ms = self.watch.sights[account].orders_ms;
-        let plan = || {
-            self.history
-                .accounts
-                .iter()
-                .flat_map(|account| &account.orders)
-        };
-        let placed_ms = plan()
+        let orders = self.history.accounts.iter().flat_map(|have| &have.orders);
+        let placed_ms = orders
             .filter(|order| order.trade == founder.trade && order.rung.is_some())
             .map(|order| order.created_ms)
             .max()
             .unwrap_or(0);
-        let have = facts.orders.iter().find(|order| {
-            // What was over before all of the plan was placed, or was placed while the account was
-            // still in its position before, is no part of the plan.
-            let is_of_plan = order
+        // What was over before all of the plan was placed, or was placed while the account was still
+        // in its position before, is no part of the plan.
+        let is_of_plan = |order: &&TrueOrder| {
+            let is_given_up = order
                 .over_ms()
-                .is_none_or(|at| at > placed_ms && (is_placed || at >= cycle.opened_at.ms()))
-                && !facts.flat_ms.iter().any(|flat| {
-                    *flat >= order.created_ms && *flat <= order.over_ms().unwrap_or(i64::MAX)
-                });
-            order.trade == founder.trade
-                && order.rung == founder.rung
-                && order.created_ms <= checked_ms
-                && is_of_plan
-        });
+                .is_some_and(|at| at <= placed_ms || (!is_placed && at < cycle.opened_at.ms()));
+            let mut flats = facts.flat_ms.iter();
+            !is_given_up && !flats.any(|flat| *flat >= order.created_ms && *flat <= opened_ms)
+        };
+        let have = facts
+            .orders
+            .iter()
+            .filter(|order| (order.trade, order.rung) == (founder.trade, founder.rung))
+            .filter(|order| order.created_ms <= checked_ms)
+            .find(is_of_plan);
         claim(have.is_none(), || format!("it has {have:?}"))
     }
 
@@ -412,7 +410,7 @@ impl Judge<'_> {
         let accounts = self.history.accounts.iter().zip(&self.watch.sights);
         accounts
             .filter(|(account, _)| account.role != Role::Observer)
-            .any(|(_, sight)| sight.seen_ms <= at_ms)
+            .any(|(_, sight)| sight.seen_ms.min(sight.orders_ms) <= at_ms)
     }
 
     fn founder(&self, slot: &Slot) -> &TrueOrder {
