@@ -587,3 +587,47 @@ fn an_observer_moves_no_count_and_founds_no_slot() {
     assert_eq!(cycle.slots.len(), 1);
     assert_eq!(cycle.opened_at.ms(), 10_000);
 }
+
+#[test]
+fn an_order_that_fills_across_two_trades_counts_in_the_second_only() {
+    // L2 wants 150: 40 fill before the exit, 110 after it. Nothing of the first trade was completed.
+    let rules = rules(&[("main", Role::Main)]);
+    let facts = facts(
+        vec![
+            Account::new("main")
+                .limit("L2", "0.2215")
+                .trade("L2", Side::Sell, "40", 10_000)
+                .trade("exit", Side::Buy, "40", 20_000)
+                .trade("L2", Side::Sell, "110", 60_000),
+        ],
+        &[("main", 90_000)],
+    );
+    let cycles = join(&rules, &facts, PositionSide::Short);
+    let moments: Vec<usize> = cycles
+        .iter()
+        .map(|cycle| moment::moments(&rules, cycle).len())
+        .collect();
+    assert_eq!(moments, [0, 1]);
+}
+
+#[test]
+fn an_order_that_is_still_open_when_its_trade_ends_was_part_of_the_plan() {
+    // Main's L1 and L2 filled; the mirror closed with its L2 still open: lagging, never missing.
+    let rules = rules(&PAIR);
+    let facts = facts(
+        vec![
+            plan("main").fill("L1", 10_000).fill("L2", 10_500),
+            plan("mirror")
+                .fill("L1", 10_000)
+                .trade("exit", Side::Buy, "150", 11_000),
+        ],
+        &[("main", 60_000), ("mirror", 60_000)],
+    );
+    let cycle = only(&rules, &facts);
+    assert_eq!(cycle.slots.len(), 3);
+    assert!(truths(&rules, &facts, &cycle, 60_000).contains(&(
+        2,
+        "mirror".to_owned(),
+        Truth::Lagging
+    )));
+}

@@ -158,6 +158,7 @@ impl Judge<'_> {
             (&difference.slot_key, &difference.account).hash(trace);
             (difference.truth, difference.is_confirmed).hash(trace);
             outcome.tally.add(difference.truth.as_str());
+            if self.truth(&difference).is_err() && std::env::var("DBG2").is_ok() { for m in &cycle.members { println!("{} {:?}", m.account, m.cycle.as_ref().map(|c| (c.1.ordinal, c.1.opened_at.ms(), c.1.closed_at.map(|t| t.ms()), c.1.start))); for l in &m.legs { println!("   {} {:?} c{} u{} done{:?} p{:?} fills{:?}", l.root, l.status, l.created_at.ms(), l.updated_at.ms(), l.completed_at.map(|t| t.ms()), l.price, l.fills.iter().map(|f| f.at.ms()).collect::<Vec<_>>()); } } for s in &self.watch.sights { println!("{} {} {:?}", s.seen_ms, s.orders_ms, s.orders); } for a in &self.history.accounts { println!("{} begin {} flat {:?}", a.name, a.data_begin_ms, a.flat_ms); for o in &a.orders { println!("{} p{} c{} {:?} {:?}", o.id, o.price, o.created_ms, o.fills.iter().map(|f| (f.at_ms, f.quantity)).collect::<Vec<_>>(), o.ended); } } }
             self.truth(&difference).map_err(|why| {
                 let cut::Difference {
                     account,
