@@ -194,6 +194,49 @@ pub fn first_counted(
         .min()
 }
 
+/// Whether a member can be held to a fill of this group cycle. It cannot where only a position that
+/// may long be closed joins the two: the member was flat again well before the fill, or its own
+/// position of this time was taken for a late part of an older group cycle.
+fn can_be_held_to(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    member: &MemberCycle,
+    at: VenueTime,
+) -> bool {
+    let doubtful_from = match &member.cycle {
+        Some((_, own)) => own
+            .closed_at
+            .filter(|closed| closed.plus(rules.deadline) < at)
+            .map(|_| at),
+        None => facts
+            .books
+            .iter()
+            .filter(|book| book.book.market.account == member.account)
+            .flat_map(|book| &book.cycles)
+            .filter(|own| own.side == cycle.side)
+            .filter(|own| own.closed_at.is_none_or(|flat| flat >= cycle.opened_at))
+            .map(|own| own.opened_at)
+            .find(|opened| cycle.closed_at.is_none_or(|closed| *opened <= closed)),
+    };
+    doubtful_from.is_none_or(|from| {
+        let moves_counts = |account| {
+            let rules = rules.member(account);
+            rules.is_some_and(|member| member.role != Role::Observer)
+        };
+        facts
+            .books
+            .iter()
+            .filter(|book| moves_counts(&book.book.market.account))
+            .filter(|book| {
+                let mut cycles = book.cycles.iter();
+                cycles.any(|open| open.side == cycle.side && open.is_open())
+            })
+            .filter_map(|book| facts.knowledge.get(&book.book.market.account))
+            .all(|knowledge| knowledge.coverage_to() >= Some(from))
+    })
+}
+
 /// What is true of a member at a slot, by all that is known now.
 #[must_use]
 pub fn truth_now(
@@ -214,7 +257,8 @@ pub fn truth_now(
         leg: leg.map(Leg::state),
         counted: leg.is_some_and(|leg| counted_at(leg, rules.counts_when).is_some()),
         at_least: member.at_least(),
-        covered: knowledge.covers(at, rules.settle),
+        covered: knowledge.covers(at, rules.settle)
+            && can_be_held_to(rules, facts, cycle, member, at),
         orders_read: knowledge.orders_after(at, rules.settle),
         past_deadline: now >= seen_at.plus(rules.deadline),
         comparable: slot.confidence >= rules.confidence_min,

@@ -27,7 +27,7 @@ const HOLD_ROWS_MAX: usize = 20_000;
 /// The most rows of one record, so that no commit keeps the others waiting for long.
 const RECORD_ROWS_MAX: usize = 2_000;
 
-/// The longest window that is traversed at once where there is more to read: with [`HOLD_ROWS_MAX`] it
+/// The longest window that is traversed at once where there is more to read: with `HOLD_ROWS_MAX` it
 /// keeps long histories in the order of time, and proves them day by day.
 pub const WINDOW_MAX: Duration = Duration::from_hours(24);
 
