@@ -346,7 +346,11 @@ impl Chain<'_> {
             .fills
             .iter()
             .any(|fill| fill.allocation.entry.is_some());
-        let is_open = newest.is_some_and(|fact| fact.order.status.is_open() && !fact.gone);
+        let wanted = self.wanted();
+        let completed_at = self.completed_at(wanted);
+        // Fills are primary: an order that they completed is not open, however old its last look is.
+        let is_open = completed_at.is_none()
+            && newest.is_some_and(|fact| fact.order.status.is_open() && !fact.gone);
         let belongs = if filled_anywhere {
             !fills.is_empty() || (is_open && is_current && cycle.is_some())
         } else if is_open {
@@ -365,10 +369,8 @@ impl Chain<'_> {
             .filter_map(|fill| fill.allocation.entry)
             .map(|entry| entry.quantity)
             .sum();
-        let wanted = self.wanted();
         let filled: Quantity = fills.iter().map(|fill| fill.quantity).sum();
         let quantity = wanted.map_or(filled, |wanted| (wanted - before).max(filled));
-        let completed_at = self.completed_at(wanted);
         Some(Leg {
             root,
             client_order_ids: self.client_order_ids(),

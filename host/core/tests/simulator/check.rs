@@ -1,0 +1,495 @@
+//! What is claimed, held against what really happened.
+//!
+//! A claim is judged by its own proof: the account's coverage, its order list, and the fill that the
+//! claim is about. What the system does not claim is never an error here, except at the end, when it
+//! knows all, and where it calls a moment proven.
+
+use crate::history::{History, SETTLE_MS, TrueOrder};
+use crate::watch::Watch;
+use fillsync_core::cut;
+use fillsync_core::group::GroupRules;
+use fillsync_core::id::{AccountName, OrderId, Symbol};
+use fillsync_core::join::{MemberCycle, join};
+use fillsync_core::moment::{self, Answer, Frame, Moment, Readiness};
+use fillsync_core::order::{OrderStatus, PositionSide};
+use fillsync_core::slot::Slot;
+use fillsync_core::time::HostTime;
+use fillsync_core::truth::Truth;
+use fillsync_core::view::{Role, Shown, View};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// How much was claimed: a simulation in which nothing is claimed proves nothing.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Tally(pub(crate) BTreeMap<&'static str, u64>);
+
+impl Tally {
+    fn add(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+}
+
+/// What one schedule said at its end, and the trace of all it said on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The decision's fingerprint of each moment.
+    pub(crate) decisions: Vec<String>,
+    /// The identities of the fill alerts.
+    pub(crate) alerts: BTreeSet<String>,
+    /// A hash of everything that was said at every instant.
+    pub(crate) trace: u64,
+    pub(crate) tally: Tally,
+}
+
+/// Watches a history to its end, and judges every instant.
+pub(crate) fn watch(
+    history: &History,
+    rules: &GroupRules,
+    schedule: u64,
+    is_faulty: bool,
+) -> Result<Outcome, String> {
+    let mut watch = Watch::new(history, schedule, is_faulty);
+    let mut outcome = Outcome::default();
+    let mut trace = DefaultHasher::new();
+    let mut alerts_before = BTreeSet::new();
+    while watch.step() {
+        outcome.decisions.clear();
+        alerts_before.append(&mut outcome.alerts);
+        let is_last = watch.now_ms > history.end_ms;
+        let symbol = Symbol::new("GTCUSDT").unwrap();
+        for side in [PositionSide::Long, PositionSide::Short] {
+            for cycle in &join(rules, &watch.facts, side) {
+                let frame = Frame {
+                    rules,
+                    facts: &watch.facts,
+                    cycle,
+                    symbol: &symbol,
+                    number: 1,
+                };
+                let judge = Judge {
+                    history,
+                    watch: &watch,
+                    frame,
+                    is_last,
+                };
+                judge
+                    .cycle(&mut outcome, &mut trace)
+                    .map_err(|why| format!("at {} ms, {side}: {why}", watch.now_ms))?;
+            }
+        }
+    }
+    // Where the first fills of an order were before the data begin, its last row can say "all of it"
+    // and the order, once it is read, that more was wanted than is here: the leg then counts no more.
+    let is_cut = |identity: &&String| {
+        let root = identity.rsplit('/').next().unwrap();
+        let (account, order) = history.order(&OrderId::new(root).unwrap());
+        let begin_ms = history.accounts[account].data_begin_ms;
+        // An observer founds no slot: its leg has one as long as another's order is nearest.
+        order.filled_before(begin_ms) > 0 || history.accounts[account].role == Role::Observer
+    };
+    let gone = alerts_before.difference(&outcome.alerts);
+    let gone: Vec<_> = gone.filter(|identity| !is_cut(identity)).collect();
+    if !gone.is_empty() {
+        return Err(format!("alerts that the end does not know: {gone:?}"));
+    }
+    outcome.trace = trace.finish();
+    Ok(outcome)
+}
+
+struct Judge<'a> {
+    history: &'a History,
+    watch: &'a Watch<'a>,
+    frame: Frame<'a>,
+    is_last: bool,
+}
+
+fn claim(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+impl Judge<'_> {
+    fn cycle(&self, outcome: &mut Outcome, trace: &mut DefaultHasher) -> Result<(), String> {
+        let now = HostTime::from_ms(self.watch.now_ms);
+        let Frame {
+            rules,
+            facts,
+            cycle,
+            ..
+        } = self.frame;
+        let mut shown_before = BTreeMap::new();
+        for moment in moment::moments(rules, cycle) {
+            let readiness = moment::readiness(rules, facts, cycle, &moment, now);
+            let is_proven = readiness == Readiness::Proven;
+            let view = moment::view_at(self.frame, moment.at, &shown_before, now);
+            self.counts(&moment, &view, is_proven)
+                .map_err(|why| format!("moment {} ms: {why}", moment.at.ms()))?;
+            self.shown(&view, &mut shown_before)?;
+            (moment.at, &moment.counted, is_proven).hash(trace);
+            for member in &view.members {
+                (member.detected, member.known, member.coverage_to).hash(trace);
+            }
+            if !matches!(readiness, Readiness::Waiting { .. }) {
+                outcome
+                    .tally
+                    .add(if is_proven { "proven" } else { "deadline" });
+                let verdicts = moment::verdicts(&view, &Answer::None, false);
+                for cut in cut::fills(self.frame, &moment, &view, &verdicts) {
+                    let identity = cut.alert.identity;
+                    claim(outcome.alerts.insert(identity.clone()), || {
+                        format!("alert {identity} twice")
+                    })?;
+                }
+            }
+            if self.is_last {
+                let is_provable = self.history.accounts.iter().all(|account| {
+                    account.role == Role::Observer || account.data_begin_ms <= moment.at.ms()
+                });
+                claim(is_proven || !is_provable, || {
+                    format!("all is known, and still {readiness:?}")
+                })?;
+                let at = moment.at.ms();
+                let fingerprint = moment::fingerprint(self.frame, moment.at);
+                outcome.decisions.push(format!("{at} {fingerprint}"));
+            }
+        }
+        for difference in cut::differences(self.frame, now) {
+            (&difference.slot_key, &difference.account).hash(trace);
+            (difference.truth, difference.is_confirmed).hash(trace);
+            outcome.tally.add(difference.truth.as_str());
+            self.truth(&difference).map_err(|why| {
+                let cut::Difference {
+                    account,
+                    truth,
+                    slot_key,
+                    ..
+                } = &difference;
+                format!("{account} is called {truth} at {slot_key}: {why}")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn account(&self, name: &AccountName) -> usize {
+        let accounts = &self.history.accounts;
+        accounts.iter().position(|have| &have.name == name).unwrap()
+    }
+
+    /// Laws 3, 7 and I6: counts are the account's own, of one trade, and final where proven.
+    fn counts(&self, moment: &Moment, view: &View, is_proven: bool) -> Result<(), String> {
+        let at_ms = moment.at.ms();
+        let cycle = self.frame.cycle;
+        let trade_of = |account: &AccountName, ordinal: u32| {
+            let slot = cycle.slots.iter().find(|slot| slot.ordinal == ordinal)?;
+            let leg = cycle.leg(slot, cycle.member(account)?)?;
+            Some(self.history.order(&leg.root).1.trade)
+        };
+        let trades: BTreeSet<usize> = moment
+            .counted
+            .iter()
+            .filter_map(|(account, ordinal)| trade_of(account, *ordinal))
+            .collect();
+        let judged = self.history.is_plain;
+        claim(!judged || trades.len() == 1, || {
+            format!("counts of trades {trades:?} in one moment")
+        })?;
+        for member in &view.members {
+            let account = self.account(&member.account);
+            let sight = &self.watch.sights[account];
+            let counted = || member.legs.iter().filter(|leg| leg.counted);
+            let own: BTreeSet<usize> = counted()
+                .filter_map(|leg| trade_of(&member.account, leg.slot))
+                .collect();
+            let truly: u32 = own
+                .iter()
+                .map(|trade| self.history.count(account, *trade, at_ms))
+                .sum();
+            claim(member.detected <= truly, || {
+                format!(
+                    "{} has {} and not {}",
+                    member.account, truly, member.detected
+                )
+            })?;
+            if !judged || member.at_least || member.role == Role::Observer {
+                continue;
+            }
+            let legs = cycle.member(&member.account).map(|member| &member.legs);
+            let orders_read = legs.is_some_and(|legs| legs.iter().all(|leg| leg.status.is_some()));
+            let all_seen = orders_read && at_ms < sight.proven_ms;
+            claim(!all_seen || member.detected == truly, || {
+                let detected = member.detected;
+                format!("{} has {truly}, seen are {detected}", member.account)
+            })?;
+            if !is_proven {
+                continue;
+            }
+            claim(own.is_subset(&trades), || {
+                format!("{} counts trades {own:?} in {trades:?}", member.account)
+            })?;
+            let truly: u32 = trades
+                .iter()
+                .map(|trade| self.history.count(account, *trade, at_ms))
+                .sum();
+            claim(member.detected == truly, || {
+                let detected = member.detected;
+                format!("{} has {truly}, proven are {detected}", member.account)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Laws 3, 5 and 10: a strategy changes what is shown and nothing else, and what is shown does not fall.
+    fn shown(
+        &self,
+        view: &View,
+        shown_before: &mut BTreeMap<AccountName, u32>,
+    ) -> Result<(), String> {
+        let most = view
+            .members
+            .iter()
+            .filter(|member| member.role != Role::Observer)
+            .map(|member| member.detected)
+            .max()
+            .unwrap_or(0);
+        let rows = view.members.iter().map(|member| Shown {
+            account: member.account.clone(),
+            count: most,
+            note: None,
+        });
+        let answer = Answer::Shown(rows.collect());
+        let own = moment::verdicts(view, &Answer::None, false);
+        let shown = moment::verdicts(view, &answer, false);
+        for ((member, own), shown) in view.members.iter().zip(own).zip(shown) {
+            claim(
+                own.detected == member.detected && shown.detected == member.detected,
+                || format!("a strategy changed what {} detected", member.account),
+            )?;
+            let before = shown_before.insert(member.account.clone(), shown.shown);
+            claim(before.is_none_or(|before| shown.shown >= before), || {
+                format!("{} showed {before:?}, then {}", member.account, shown.shown)
+            })?;
+            let right = if member.role == Role::Observer {
+                member.detected
+            } else {
+                most
+            };
+            claim(shown.shown == right, || {
+                format!("{} shows {}, not {right}", member.account, shown.shown)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Law 6 and "aligned is never claimed without proof".
+    fn truth(&self, difference: &cut::Difference) -> Result<(), String> {
+        let cycle = self.frame.cycle;
+        let slot = cycle
+            .slots
+            .iter()
+            .find(|slot| slot.key == difference.slot_key)
+            .ok_or("no such slot")?;
+        let member = cycle.member(&difference.account).ok_or("no such member")?;
+        let account = self.account(&member.account);
+        let sight = &self.watch.sights[account];
+        let root = cycle.leg(slot, member).map(|leg| leg.root.clone());
+        let order = root.as_ref().map(|root| self.history.order(root).1);
+        claim(
+            !difference.is_confirmed || difference.truth.is_diverged(),
+            || "confirmed without a difference".to_owned(),
+        )?;
+        if matches!(difference.truth, Truth::Aligned | Truth::Extra) {
+            let order = order.ok_or("it has no leg")?;
+            let counted_ms = order.counted_ms(self.history.counts_when);
+            claim(counted_ms.is_some_and(|at| at < sight.seen_ms), || {
+                format!("it really filled at {counted_ms:?}")
+            })?;
+            return self.same_rung(slot, order);
+        }
+        if !difference.truth.is_diverged() {
+            let settled = matches!(difference.truth, Truth::Pending | Truth::Unknown);
+            return claim(
+                !self.is_last || !settled || self.may_stay_open(slot, member),
+                || "all is known".to_owned(),
+            );
+        }
+        claim(!member.at_least(), || "its beginning is unknown".to_owned())?;
+        let first_ms = self.first_counted_ms(slot).ok_or("nobody filled it")?;
+        let proof_ms = sight.proven_ms.min(sight.orders_ms);
+        claim(first_ms + SETTLE_MS <= proof_ms, || {
+            format!("known to {proof_ms} ms, but filled at {first_ms} ms")
+        })?;
+        match order {
+            Some(order) => {
+                self.same_rung(slot, order)?;
+                let until_ms = sight.proven_ms.max(sight.orders_ms);
+                let counted_ms = order.counted_ms(self.history.counts_when);
+                claim(counted_ms.is_none_or(|at| at >= until_ms), || {
+                    format!("it counted at {counted_ms:?}, known to {until_ms} ms")
+                })?;
+                self.kind(difference.truth, account, order)
+            }
+            None => self.missing(slot, account),
+        }
+    }
+
+    /// Whether the kind of difference was really so.
+    fn kind(&self, truth: Truth, account: usize, order: &TrueOrder) -> Result<(), String> {
+        let sight = &self.watch.sights[account];
+        let (status, at_ms) = order.state_at(self.watch.now_ms);
+        let ended = |wanted: OrderStatus| status == wanted;
+        let holds = match truth {
+            Truth::Lagging => {
+                let over = order.over_ms();
+                let works = over.is_none_or(|at| at > sight.orders_ms);
+                // Where trades follow each other closely, it may have filled in the one before.
+                let is_untouched = order.entered_before(sight.proven_ms) == 0;
+                works && (is_untouched || !self.history.is_plain)
+            }
+            Truth::Partial => {
+                let filled = order.filled_before(sight.seen_ms);
+                filled > 0 && filled < order.quantity
+            }
+            Truth::Cancelled => ended(OrderStatus::Cancelled) && order.fills.is_empty(),
+            Truth::Rejected => ended(OrderStatus::Rejected),
+            _ => false,
+        };
+        claim(holds, || {
+            format!("it is {status:?} since {at_ms} ms: {order:?}")
+        })
+    }
+
+    /// Whether an account really has no order at a slot.
+    fn missing(&self, slot: &Slot, account: usize) -> Result<(), String> {
+        if !self.history.is_plain {
+            return Ok(());
+        }
+        let founder = self.founder(slot);
+        let facts = &self.history.accounts[account];
+        let cycle = self.frame.cycle;
+        let later = cycle
+            .member(&facts.name)
+            .and_then(|member| Some(member.cycle.as_ref()?.1.opened_at.ms()));
+        let mut later_orders = facts
+            .orders
+            .iter()
+            .filter(|order| order.trade > founder.trade);
+        let has_later = later_orders.any(|order| self.may_be_late_for_it(order.created_ms));
+        if has_later || later.is_some_and(|at| self.may_be_late_for_it(at)) {
+            return Ok(());
+        }
+        // Without its order a fill has no token, and an older order may carry the same one.
+        let is_read = cycle.members.iter().all(|member| {
+            let mut legs = member.legs.iter();
+            legs.all(|leg| leg.status.is_some())
+        });
+        if self.history.has_tokens && !is_read {
+            return Ok(());
+        }
+        let opened_ms = later.unwrap_or(cycle.opened_at.ms());
+        // While no order of the plan that filled was read, nobody knows when the plan was placed.
+        let is_placed = cycle
+            .members
+            .iter()
+            .filter(|member| member.role != Role::Observer && member.cycle.is_some())
+            .flat_map(|member| &member.legs)
+            .any(|leg| leg.placed_at().is_some());
+        let checked_ms = self.watch.sights[account].orders_ms;
+        let orders = self.history.accounts.iter().flat_map(|have| &have.orders);
+        let placed_ms = orders
+            .filter(|order| order.trade == founder.trade && order.rung.is_some())
+            .map(|order| order.created_ms)
+            .max()
+            .unwrap_or(0);
+        // What was over before all of the plan was placed, or was placed while the account was still
+        // in its position before, is no part of the plan.
+        let is_of_plan = |order: &&TrueOrder| {
+            let is_given_up = order
+                .over_ms()
+                .is_some_and(|at| at <= placed_ms || (!is_placed && at < cycle.opened_at.ms()));
+            let mut flats = facts.flat_ms.iter();
+            !is_given_up && !flats.any(|flat| *flat >= order.created_ms && *flat <= opened_ms)
+        };
+        // Of an order that was never listed nothing tells yet, if it filled after the coverage and
+        // before the list, or only closed the position before.
+        let sight = &self.watch.sights[account];
+        let is_untold = |order: &TrueOrder| {
+            let filled =
+                order.filled_before(sight.orders_ms) > order.filled_before(sight.proven_ms);
+            let own = facts.orders.iter().position(|have| have.id == order.id);
+            (filled || order.entered_before(i64::MAX) == 0)
+                && own.is_some_and(|own| !sight.orders.contains_key(&own))
+        };
+        let have = facts
+            .orders
+            .iter()
+            .filter(|order| !is_untold(order))
+            .filter(|order| (order.trade, order.rung) == (founder.trade, founder.rung))
+            .filter(|order| order.created_ms <= checked_ms)
+            .find(is_of_plan);
+        claim(have.is_none(), || format!("it has {have:?}"))
+    }
+
+    /// While some account's exit may not be seen yet, a later trade of one that sat this trade out
+    /// looks as if it were late for it. It is told apart when all facts reach past its beginning.
+    fn may_be_late_for_it(&self, at_ms: i64) -> bool {
+        let accounts = self.history.accounts.iter().zip(&self.watch.sights);
+        accounts
+            .filter(|(account, _)| account.role != Role::Observer)
+            .any(|(_, sight)| sight.seen_ms.min(sight.orders_ms) <= at_ms)
+    }
+
+    fn founder(&self, slot: &Slot) -> &TrueOrder {
+        let (_, root) = slot.key.split_once('/').unwrap();
+        self.history.order(&OrderId::new(root).unwrap()).1
+    }
+
+    /// Whether an order really is the slot's, where nothing could be taken for another.
+    fn same_rung(&self, slot: &Slot, order: &TrueOrder) -> Result<(), String> {
+        let founder = self.founder(slot);
+        let newest_ms = founder.created_ms.max(order.created_ms) + 10_000;
+        if founder.trade != order.trade && self.may_be_late_for_it(newest_ms) {
+            return Ok(());
+        }
+        let same = (founder.trade, founder.rung) == (order.trade, order.rung);
+        claim(same || !self.history.is_plain, || {
+            format!("{} is no order of that slot", order.id)
+        })
+    }
+
+    /// When somebody who moves counts first filled a slot.
+    fn first_counted_ms(&self, slot: &Slot) -> Option<i64> {
+        let cycle = self.frame.cycle;
+        let movers = cycle
+            .members
+            .iter()
+            .filter(|member| member.role != Role::Observer);
+        movers
+            .filter_map(|member| {
+                let leg = cycle.leg(slot, member)?;
+                let (account, order) = self.history.order(&leg.root);
+                let at = order.counted_ms(self.history.counts_when)?;
+                (at < self.watch.sights[account].seen_ms).then_some(at)
+            })
+            .min()
+    }
+
+    /// With all known, a question stays open only where the facts cannot answer it.
+    fn may_stay_open(&self, slot: &Slot, member: &MemberCycle) -> bool {
+        let begin_ms = self.history.accounts[self.account(&member.account)].data_begin_ms;
+        member.at_least()
+            || self.first_counted_ms(slot).is_some_and(|at| at < begin_ms)
+            || slot.confidence < self.frame.rules.confidence_min
+            || !self.history.is_plain
+            // Its order filled, and all of it closed a position before: a flip.
+            || self
+                .frame
+                .cycle
+                .leg(slot, member)
+                .is_some_and(|leg| leg.fills.is_empty())
+    }
+}

@@ -1,0 +1,160 @@
+//! A simulator of groups: thousands of made-up histories, each watched late and in pieces.
+//!
+//! The promise: whatever arrives when, nothing false is claimed. A history is what really happened at
+//! the venue; two schedules watch it, each with its own delays and outages; at every instant of each
+//! the claims of the core are held against the history, and at the end both must have said the same.
+//! A failure prints its seed: set `FILLSYNC_SIMULATOR_SEED` to it to run it alone, and
+//! `FILLSYNC_SIMULATOR_HISTORIES` to a number to run more histories.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod check;
+mod history;
+mod random;
+mod watch;
+
+use check::{Outcome, Tally};
+use fillsync_core::group::{CONFIDENCE_MIN, GroupRules, MemberRules};
+use fillsync_core::id::GroupName;
+use history::{DEADLINE_MS, History, SETTLE_MS};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const HISTORIES: u64 = 2_000;
+const FAILURES_TOLD_MAX: usize = 5;
+const WORKERS: u64 = 2;
+
+fn rules(history: &History) -> GroupRules {
+    let milliseconds = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap());
+    GroupRules {
+        name: GroupName::new("desk").unwrap(),
+        members: history
+            .accounts
+            .iter()
+            .map(|account| MemberRules {
+                account: account.name.clone(),
+                role: account.role,
+                ratio: rust_decimal::Decimal::ONE,
+                symbols: BTreeMap::new(),
+            })
+            .collect(),
+        counts_when: history.counts_when,
+        settle: milliseconds(SETTLE_MS),
+        deadline: milliseconds(DEADLINE_MS),
+        alert_max_age: Duration::from_secs(600),
+        slot_token: history
+            .has_tokens
+            .then(|| regex::Regex::new("-(?<slot>L[0-9])-").unwrap()),
+        confidence_min: CONFIDENCE_MIN,
+    }
+}
+
+/// Watches one history twice.
+fn run(seed: u64, is_faulty: bool) -> Result<(u64, Tally), String> {
+    let history = History::new(seed);
+    let rules = rules(&history);
+    let schedule = |number: u64| -> Result<Outcome, String> {
+        check::watch(&history, &rules, number, is_faulty)
+            .map_err(|why| format!("seed {seed}, schedule {number}: {why}"))
+    };
+    let (one, two) = (schedule(1)?, schedule(2)?);
+    if one.decisions != two.decisions {
+        let (one, two) = (one.decisions, two.decisions);
+        return Err(format!("seed {seed}: decisions {one:?} and {two:?}"));
+    }
+    if one.alerts != two.alerts {
+        let (one, two) = (one.alerts, two.alerts);
+        return Err(format!("seed {seed}: alerts {one:?} and {two:?}"));
+    }
+    let mut tally = one.tally;
+    tally.join(&two.tally);
+    Ok((one.trace ^ two.trace.rotate_left(1), tally))
+}
+
+/// Runs many histories: what was claimed in all, and what was false.
+fn run_all(from: u64, histories: u64, is_faulty: bool) -> (Tally, Vec<String>) {
+    let work = |worker: u64| {
+        let mut tally = Tally::default();
+        let mut failures = Vec::new();
+        for seed in (from..from + histories).filter(|seed| seed % WORKERS == worker) {
+            match run(seed, is_faulty) {
+                Ok((_, said)) => tally.join(&said),
+                Err(why) => failures.push(why),
+            }
+        }
+        (tally, failures)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|worker| scope.spawn(move || work(worker)))
+            .collect();
+        let mut tally = Tally::default();
+        let mut failures = Vec::new();
+        for worker in workers {
+            let (said, failed) = worker.join().unwrap();
+            tally.join(&said);
+            failures.extend(failed);
+        }
+        (tally, failures)
+    })
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn nothing_false_is_claimed_of_any_history() {
+    let (from, histories) = match setting("FILLSYNC_SIMULATOR_SEED") {
+        Some(seed) => (seed, 1),
+        None => (
+            0,
+            setting("FILLSYNC_SIMULATOR_HISTORIES").unwrap_or(HISTORIES),
+        ),
+    };
+    let (tally, failures) = run_all(from, histories, false);
+    let told: Vec<_> = failures.iter().take(FAILURES_TOLD_MAX).collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {histories} histories: {told:#?}",
+        failures.len()
+    );
+    if histories >= HISTORIES {
+        // Everything that can be claimed was claimed, and often.
+        for what in [
+            "proven",
+            "deadline",
+            "aligned",
+            "pending",
+            "unknown",
+            "extra",
+            "lagging",
+            "partial",
+            "cancelled",
+            "rejected",
+            "missing",
+        ] {
+            let times = tally.0.get(what).copied().unwrap_or(0);
+            assert!(times > 100, "{what} was claimed {times} times: {tally:?}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_says_the_same_every_time() {
+    for seed in 0..40 {
+        let trace = |seed| run(seed, false).map(|(trace, _)| trace);
+        assert_eq!(trace(seed), trace(seed), "seed {seed}");
+    }
+    let traces: std::collections::BTreeSet<_> = (0..40)
+        .map(|seed| run(seed, false).map(|(trace, _)| trace))
+        .collect();
+    assert!(traces.len() > 30, "the histories differ: {}", traces.len());
+}
+
+/// Coverage that claims what was not read is the fault that the whole design stands on; the
+/// simulator must find it, or it can find nothing.
+#[test]
+fn coverage_that_lies_is_caught() {
+    let (_, failures) = run_all(0, 60, true);
+    assert!(failures.len() > 20, "{} of 60 were caught", failures.len());
+}
