@@ -70,6 +70,8 @@ pub(crate) async fn send(request: reqwest::RequestBuilder) -> Result<Reply, reqw
 }
 
 pub(crate) fn http() -> reqwest::Client {
+    // In a build of the whole workspace reqwest has TLS without a provider of its own choice.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
