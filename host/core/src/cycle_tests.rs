@@ -30,6 +30,7 @@ fn row(at_ms: i64, id: &str, side: Side, quantity: &str, price: &str) -> Executi
         venue_sequence: None,
         executed_at: VenueTime::from_ms(at_ms),
         source: Source::Poll,
+        relation: crate::execution::Relation::Own,
         raw: String::new(),
     }
 }
@@ -59,6 +60,7 @@ fn reduce_only(execution: &Execution) -> Order {
         quantity: Some(execution.quantity),
         price: Some(execution.price),
         filled_quantity: execution.quantity,
+        average_price: None,
         status: OrderStatus::Filled,
         created_at: execution.executed_at,
         updated_at: execution.executed_at,

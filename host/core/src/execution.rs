@@ -178,6 +178,8 @@ pub enum Source {
     Stream,
     /// An import of somebody else's records.
     Import,
+    /// The venue's sum of an order, where it shows no rows for it ([`Relation::StandsIn`]).
+    Inferred,
 }
 
 impl Source {
@@ -188,6 +190,7 @@ impl Source {
             Self::Poll => "poll",
             Self::Stream => "stream",
             Self::Import => "import",
+            Self::Inferred => "inferred",
         }
     }
 
@@ -198,9 +201,32 @@ impl Source {
             "poll" => Some(Self::Poll),
             "stream" => Some(Self::Stream),
             "import" => Some(Self::Import),
+            "inferred" => Some(Self::Inferred),
             _ => None,
         }
     }
+}
+
+/// What a row means for other rows of its market. The rows may come in any order: what a later one
+/// takes back is taken back even where it arrives first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relation {
+    /// Nothing: a fact of its own.
+    #[default]
+    Own,
+    /// The venue corrected that row: this one stands in its place (Alpaca `trade_correct`).
+    Corrects(ExecutionId),
+    /// The venue took that row back; this one moves nothing (Alpaca `trade_bust`).
+    Busts(ExecutionId),
+    /// The venue's sum of an order says that it filled from here to there, and no row shows it. It
+    /// gives way, part by part, to the real rows of the order as they come.
+    StandsIn {
+        /// What the real rows of the order already showed.
+        from: Quantity,
+        /// What the order had filled in all.
+        to: Quantity,
+    },
 }
 
 /// What a fill cost besides its price.
@@ -263,6 +289,8 @@ pub struct Execution {
     pub executed_at: VenueTime,
     /// How it came to us.
     pub source: Source,
+    /// What it means for other rows.
+    pub relation: Relation,
     /// The venue's own row, as JSON text.
     pub raw: String,
 }

@@ -279,6 +279,8 @@ pub struct Order {
     pub price: Option<Price>,
     /// Filled so far, as the venue sums it: a cross-check of the executions, never their source.
     pub filled_quantity: Quantity,
+    /// At which price on average, as the venue sums it.
+    pub average_price: Option<Price>,
     /// Where it stands.
     pub status: OrderStatus,
     /// When the venue took it.

@@ -117,6 +117,32 @@ pub enum VenueError {
     },
 }
 
+/// Something that a stream told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamRows {
+    /// The space of the rows.
+    pub category: Category,
+    /// Rows, with [`crate::execution::Source::Stream`].
+    pub executions: Vec<Execution>,
+    /// Orders as they now are.
+    pub orders: Vec<Order>,
+    /// Rows that could not be read.
+    pub unreadable: Vec<UnreadableRow>,
+}
+
+/// An open stream: authenticated and subscribed, so that what happens from now on is told. It proves
+/// nothing, because venues drop single messages silently: polling goes on beneath it.
+#[async_trait]
+pub trait Stream: Send {
+    /// Waits for the next message that concerns executions or orders. Cancel-safe: a call that is
+    /// dropped loses nothing. Keeps the connection alive meanwhile.
+    ///
+    /// # Errors
+    /// When the stream broke, was closed, or fell silent: it is over, and what happened since the last
+    /// message must be asked for by REST.
+    async fn next(&mut self) -> Result<StreamRows, VenueError>;
+}
+
 /// One account at one venue, read only.
 #[async_trait]
 pub trait Venue: Send + Sync {
@@ -156,6 +182,18 @@ pub trait Venue: Send + Sync {
         symbol: &Symbol,
         order_id: &OrderId,
     ) -> Result<Option<Order>, VenueError>;
+
+    /// A page of the executions of one order, however old.
+    async fn executions_of(
+        &self,
+        category: &Category,
+        symbol: &Symbol,
+        order_id: &OrderId,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Execution>, VenueError>;
+
+    /// Opens the account's private stream; comes back when it is authenticated and subscribed.
+    async fn stream(&self) -> Result<Box<dyn Stream>, VenueError>;
 
     /// The positions that are not flat; none where the venue has no such thing (spot).
     async fn positions(&self, category: &Category) -> Result<Option<Positions>, VenueError>;

@@ -77,6 +77,7 @@ impl Account {
             quantity: Some(Quantity::parse("150").unwrap()),
             price: Some(Price::parse(price).unwrap()),
             filled_quantity: Quantity::ZERO,
+            average_price: None,
             status: OrderStatus::Open,
             created_at: VenueTime::from_ms(1),
             updated_at: VenueTime::from_ms(1),
@@ -116,6 +117,7 @@ impl Account {
             venue_sequence: None,
             executed_at: VenueTime::from_ms(at_ms),
             source: Source::Poll,
+            relation: fillsync_core::execution::Relation::Own,
             raw: String::new(),
         });
         self

@@ -52,6 +52,7 @@ fn row(account: &AccountName, category: &Category, n: u64) -> Execution {
         venue_sequence: Some(i64::try_from(n).unwrap()),
         executed_at: VenueTime::from_ms(1_700_000_000_000 + i64::try_from(n).unwrap()),
         source: Source::Poll,
+        relation: fillsync_core::execution::Relation::Own,
         raw: "x".repeat(400),
     }
 }

@@ -156,6 +156,7 @@ pub(crate) fn execution(row: &Row<'_>, market: &Market) -> Read<Execution> {
         venue_sequence: columns.get(15)?,
         executed_at: VenueTime::from_us(columns.get(16)?),
         source: columns.some(17, |text| Source::from_name(text).ok_or(()))?,
+        relation: fillsync_core::execution::Relation::Own,
         raw: match row
             .as_ref()
             .column_name(columns.first + EXECUTION_COLUMNS.len())
@@ -284,6 +285,7 @@ pub(crate) fn order(row: &Row<'_>, market: &Market) -> Read<Order> {
         quantity: amount_or_none(row, "quantity")?,
         price: amount_or_none(row, "price")?,
         filled_quantity: amount::<Quantity>(row, "filled_quantity")?,
+        average_price: None,
         status: OrderStatus::from_name(&status, status_raw.as_deref().unwrap_or(&status)),
         created_at: venue_time(row, "created_at")?,
         updated_at: venue_time(row, "updated_at")?,

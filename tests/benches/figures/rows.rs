@@ -71,6 +71,7 @@ impl History {
             venue_sequence: Some(i64::try_from(number).unwrap()),
             executed_at: VenueTime::from_ms(BEGIN_MS + i64::try_from(number).unwrap()),
             source: Source::Poll,
+            relation: fillsync_core::execution::Relation::Own,
             raw: "x".repeat(600),
         }
     }

@@ -281,6 +281,7 @@ fn row(order: &TrueOrder, index: usize, market: &Market, sequence: usize) -> Exe
         venue_sequence: Some(i64::try_from(sequence).unwrap()),
         executed_at: VenueTime::from_ms(fill.at_ms),
         source: Source::Poll,
+        relation: fillsync_core::execution::Relation::Own,
         raw: String::new(),
     }
 }
@@ -300,6 +301,7 @@ fn seen_order(history: &History, market: &Market, order: &TrueOrder, as_of_ms: i
         quantity: Some(Quantity::from_decimal(Decimal::from(order.quantity))),
         price: order.is_limit.then(|| price(order)),
         filled_quantity: Quantity::from_decimal(Decimal::from(order.filled_before(as_of_ms + 1))),
+        average_price: None,
         status,
         created_at: VenueTime::from_ms(order.created_ms),
         updated_at: VenueTime::from_ms(updated_ms),

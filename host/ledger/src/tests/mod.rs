@@ -141,6 +141,7 @@ pub(crate) fn fill(id: &str, order_id: &str, side: Side, amount: &str, second: i
         venue_sequence: None,
         executed_at: at(second),
         source: Source::Poll,
+        relation: fillsync_core::execution::Relation::Own,
         raw: format!("{{\"execId\":\"{id}\"}}"),
     }
 }
@@ -159,6 +160,7 @@ pub(crate) fn order(id: &str, side: Side, lane: Lane, created: i64) -> Order {
         quantity: Some(quantity("150")),
         price: Some(Price::parse("0.2215").unwrap()),
         filled_quantity: Quantity::ZERO,
+        average_price: None,
         status: OrderStatus::Open,
         created_at: at(created),
         updated_at: at(created),

@@ -75,6 +75,7 @@ pub(crate) fn execution(
         venue_sequence: None,
         executed_at: at(second),
         source: Source::Poll,
+        relation: fillsync_core::execution::Relation::Own,
         raw: "{}".to_owned(),
     }
 }
@@ -205,6 +206,7 @@ async fn mirror_account(ledger: &Ledger) {
         quantity: Some(Quantity::parse("150").unwrap()),
         price: Some(Price::parse("0.2215").unwrap()),
         filled_quantity: Quantity::ZERO,
+        average_price: None,
         status: OrderStatus::Open,
         created_at: at(5),
         updated_at: at(5),

@@ -7,7 +7,7 @@
 
 use crate::field::{Field, RowError, fields};
 use fillsync_core::amount::{Price, Quantity};
-use fillsync_core::execution::{Execution, ExecutionClass, Side, Source};
+use fillsync_core::execution::{Execution, ExecutionClass, Relation, Side, Source};
 use fillsync_core::id::{
     AccountName, Category, ClientOrderId, ExecutionId, Market, OrderId, Symbol,
 };
@@ -108,6 +108,7 @@ pub fn read_fill(
             .transaction_time
             .need("transaction_time", VenueTime::parse)?,
         source,
+        relation: Relation::Own,
         raw: raw.get().to_owned(),
     })
 }
@@ -230,6 +231,7 @@ pub fn read_order(
             .read("filled_qty", Quantity::parse)?
             .unwrap_or(Quantity::ZERO)
             .abs(),
+        average_price: None,
         status: order_status(row.status.text().as_deref().unwrap_or("")),
         created_at,
         updated_at: row

@@ -22,7 +22,7 @@ use fillsync_core::execution::{Execution, Source, VenueKind};
 use fillsync_core::id::{AccountName, Category, OrderId, Symbol};
 use fillsync_core::order::Order;
 use fillsync_core::port::{
-    Clock, Cursor, KeyReport, Page, Position, Positions, UnreadableRow, Venue, VenueError,
+    Clock, Cursor, KeyReport, Page, Position, Positions, Stream, UnreadableRow, Venue, VenueError,
 };
 use fillsync_core::time::VenueTime;
 use reqwest::header::HeaderValue;
@@ -374,6 +374,22 @@ impl Venue for Bybit {
             }
         }
         Ok(None)
+    }
+
+    async fn executions_of(
+        &self,
+        _category: &Category,
+        _symbol: &Symbol,
+        order_id: &OrderId,
+        _cursor: Option<&Cursor>,
+    ) -> Result<Page<Execution>, VenueError> {
+        let what = format!("order {order_id}: its executions cannot be asked for yet");
+        Err(VenueError::Rejected { what })
+    }
+
+    async fn stream(&self) -> Result<Box<dyn Stream>, VenueError> {
+        let what = "streams cannot be opened yet".to_owned();
+        Err(VenueError::Rejected { what })
     }
 
     async fn positions(&self, category: &Category) -> Result<Option<Positions>, VenueError> {

@@ -8,7 +8,7 @@
 use super::symbol::{FeeCase, fee_currency};
 use crate::field::{Field, RowError, each_field, fields, whole};
 use fillsync_core::amount::{Money, Price, Quantity};
-use fillsync_core::execution::{Execution, ExecutionClass, Fee, Side, Source};
+use fillsync_core::execution::{Execution, ExecutionClass, Fee, Relation, Side, Source};
 use fillsync_core::id::{
     AccountName, Category, ClientOrderId, Currency, ExecutionId, Market, OrderId, Symbol,
 };
@@ -192,6 +192,7 @@ pub fn read_execution(
         executed_at: row.exec_time.need("execTime", time)?,
         class,
         source,
+        relation: Relation::Own,
         raw: raw.get().to_owned(),
         market: Market {
             account: account.clone(),
@@ -377,6 +378,7 @@ pub fn read_order(
             .read("cumExecQty", Quantity::parse)?
             .unwrap_or(Quantity::ZERO)
             .abs(),
+        average_price: None,
         status: order_status(row.order_status.text().as_deref().unwrap_or("")),
         created_at,
         updated_at: row
