@@ -7,7 +7,9 @@
 
 use crate::drive::deliver::Deliverer;
 use crate::drive::poll::{PollSettings, Poller};
+use crate::drive::stream::Listener;
 use crate::drive::synchronise::Synchroniser;
+use crate::drive::turn::{ROUNDS_AT_ONCE_MAX, Turns};
 use crate::drive::wake::Wake;
 use crate::policy::{GroupPolicy, Policy, Route};
 use crate::shelf::{Offered, Shelf};
@@ -70,10 +72,21 @@ impl Task {
     }
 }
 
+/// What the accounts at one network address share.
+#[derive(Clone)]
+struct Shared {
+    address: Address,
+    turns: Arc<Turns>,
+}
+
+/// An account's venue, and the line in which it waits.
+type OpenedVenue = (Arc<dyn Venue>, Arc<Turns>);
+
 /// Tasks that were told to stop, for their successors to wait for.
 #[derive(Default)]
 struct Dismissed {
     pollers: BTreeMap<AccountName, JoinHandle<()>>,
+    listeners: BTreeMap<AccountName, JoinHandle<()>>,
     deliverers: BTreeMap<ChannelName, JoinHandle<()>>,
 }
 
@@ -98,8 +111,9 @@ pub struct App {
     surroundings: Surroundings,
     policy: watch::Sender<Arc<Policy>>,
     config: Config,
-    addresses: BTreeMap<(VenueKind, String), Address>,
+    addresses: BTreeMap<(VenueKind, String), Shared>,
     pollers: BTreeMap<AccountName, Task>,
+    listeners: BTreeMap<AccountName, Task>,
     deliverers: BTreeMap<ChannelName, Task>,
     synchroniser: Option<Task>,
     fatal: watch::Sender<Option<String>>,
@@ -108,7 +122,7 @@ pub struct App {
 /// What one application of a configuration needs, opened before anything is touched.
 #[derive(Default)]
 struct Opened {
-    venues: BTreeMap<AccountName, Arc<dyn Venue>>,
+    venues: BTreeMap<AccountName, OpenedVenue>,
     channels: BTreeMap<ChannelName, Arc<dyn Channel>>,
     warnings: Vec<String>,
 }
@@ -159,6 +173,7 @@ impl App {
             config: nothing(config),
             addresses: BTreeMap::new(),
             pollers: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             deliverers: BTreeMap::new(),
             synchroniser: None,
             fatal: watch::Sender::new(None),
@@ -244,10 +259,14 @@ impl App {
             self.wake.begins(name, self.clock.now());
         }
         self.policy.send_replace(Arc::clone(&policy));
-        for (name, venue) in opened.venues {
+        for (name, (venue, turns)) in opened.venues {
             if let Some(account) = wanted.accounts.get(&name) {
+                if account.stream {
+                    let before = before.listeners.remove(&name);
+                    self.start_listener(name.clone(), Arc::clone(&venue), before);
+                }
                 let before = before.pollers.remove(&name);
-                self.start_poller(name, venue, account, before);
+                self.start_poller(name, venue, turns, account, before);
             }
         }
         for (name, channel) in opened.channels {
@@ -287,7 +306,7 @@ impl App {
         &mut self,
         account: &Account,
         warnings: &mut Vec<String>,
-    ) -> anyhow::Result<Arc<dyn Venue>> {
+    ) -> anyhow::Result<OpenedVenue> {
         let key = secret(
             &account.api_key,
             &format!("account {}: api_key", account.name),
@@ -299,12 +318,15 @@ impl App {
             warnings,
         )?;
         let at = (account.venue, account.base_url.origin().to_owned());
-        let address = match self.addresses.get(&at) {
-            Some(address) => address.clone(),
+        let shared = match self.addresses.get(&at) {
+            Some(shared) => shared.clone(),
             None => {
-                let address = Address::new(account.venue, Limits::of(account.venue))?;
-                self.addresses.insert(at, address.clone());
-                address
+                let shared = Shared {
+                    address: Address::new(account.venue, Limits::of(account.venue))?,
+                    turns: Turns::new(ROUNDS_AT_ONCE_MAX),
+                };
+                self.addresses.insert(at, shared.clone());
+                shared
             }
         };
         let settings = AccountSettings::new(
@@ -315,11 +337,8 @@ impl App {
             code,
             account.categories.clone(),
         );
-        Ok(fillsync_venue::open(
-            settings,
-            &address,
-            Arc::clone(&self.clock),
-        )?)
+        let venue = fillsync_venue::open(settings, &shared.address, Arc::clone(&self.clock))?;
+        Ok((venue, shared.turns))
     }
 
     fn open_channel(
@@ -365,6 +384,9 @@ impl App {
                     if let Some(task) = self.pollers.remove(name) {
                         dismissed.pollers.insert(name.clone(), task.dismiss());
                     }
+                    if let Some(task) = self.listeners.remove(name) {
+                        dismissed.listeners.insert(name.clone(), task.dismiss());
+                    }
                 }
                 Change::Channel(name, Step::Removed | Step::Changed { .. }) => {
                     if let Some(task) = self.deliverers.remove(name) {
@@ -381,6 +403,7 @@ impl App {
         &mut self,
         name: AccountName,
         venue: Arc<dyn Venue>,
+        turns: Arc<Turns>,
         account: &Account,
         before: Option<JoinHandle<()>>,
     ) {
@@ -390,6 +413,7 @@ impl App {
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             voice: Arc::clone(&self.voice),
+            turns,
             settings: PollSettings {
                 poll_every: account.poll_every,
                 lookback: account.lookback,
@@ -404,6 +428,28 @@ impl App {
             after(before, poller.run(stopped)),
         );
         self.pollers.insert(name, Task { stop, handle });
+    }
+
+    fn start_listener(
+        &mut self,
+        name: AccountName,
+        venue: Arc<dyn Venue>,
+        before: Option<JoinHandle<()>>,
+    ) {
+        let listener = Listener {
+            venue,
+            ledger: self.ledger.clone(),
+            clock: Arc::clone(&self.clock),
+            wake: Arc::clone(&self.wake),
+            voice: Arc::clone(&self.voice),
+            policy: self.policy.subscribe(),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let handle = self.guard(
+            format!("stream of account {name}"),
+            after(before, listener.run(stopped)),
+        );
+        self.listeners.insert(name, Task { stop, handle });
     }
 
     fn start_deliverer(
@@ -482,7 +528,9 @@ impl App {
     pub async fn drain(mut self) {
         let _ = self.synchroniser.as_ref().map(|task| task.stop.send(true));
         let mut ending = JoinSet::new();
-        for task in std::mem::take(&mut self.pollers).into_values() {
+        let listeners = std::mem::take(&mut self.listeners);
+        let pollers = std::mem::take(&mut self.pollers);
+        for task in listeners.into_values().chain(pollers.into_values()) {
             ending.spawn(task.end());
         }
         while ending.join_next().await.is_some() {}

@@ -86,6 +86,24 @@ pub fn caught_up(
     tracing::info!(event = "catch_up", %account, %category, from = %window.from, to = %window.to, pages, new, "caught up to here");
 }
 
+/// A stream is open.
+pub fn stream_opened(account: &AccountName) {
+    tracing::info!(event = "stream_opened", %account, "catching up before it counts as live");
+}
+
+/// A stream broke, or could not be opened.
+pub fn stream_broken(account: &AccountName, failures: u32, error: &str) {
+    tracing::warn!(event = "stream_broken", %account, failures, error, "polling goes on without it");
+}
+
+/// A number that differs from name to name, so that what fails together does not return together.
+#[must_use]
+pub fn spread(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// A round of polling failed.
 pub fn poll_failed(account: &AccountName, failures: u32, error: &str) {
     tracing::warn!(event = "poll_failed", %account, failures, error, "polling failed; what is proven stays, the rest is tried again");
@@ -277,6 +295,15 @@ impl Voice {
             },
         )
         .await;
+    }
+
+    /// The venue refuses the account's stream; polling goes on without it.
+    pub async fn stream_refused(&self, account: &AccountName, what: &str, remedy: &str) {
+        self.system(Some(account), Severity::Warning, format!("stream-refused/{account}/{what}"), SystemAlert {
+            topic: "stream-refused".to_owned(),
+            text: format!("{account}: the venue refuses the stream ({what}); fills are still found by polling"),
+            remedy: Some(remedy.to_owned()),
+        }).await;
     }
 
     /// The ledger cannot write just now.

@@ -125,6 +125,14 @@ fn judge_account(account: &Account, notes: &Notes<'_>) {
             "make it at least as long",
         );
     }
+    if account.stream && account.venue == VenueKind::Alpaca {
+        notes.misfit(
+            Warning,
+            &key("stream"),
+            "Alpaca allows one stream for each key: listening ends any other program's stream with it",
+            "give fillsync a key of its own, or leave `stream` out: polling misses nothing",
+        );
+    }
     judge_categories(account, notes);
 }
 

@@ -141,6 +141,10 @@ section! {
         /// What is watched. Bybit: "linear", "inverse", "spot", "option"; default: linear only.
         /// Alpaca has no categories.
         categories: Vec<Category>,
+        /// Whether the venue's private stream is listened to as well, so that fills are seen at once.
+        /// Polling goes on beneath it. Default: true for Bybit; false for Alpaca, which allows one
+        /// stream for each key: it would disconnect any other program that listens with that key.
+        stream: bool,
     }
 }
 
@@ -300,13 +304,14 @@ impl Read for Account {
         let is_alpaca = section
             .value("venue")
             .is_some_and(|venue| venue.node.get_ref().as_str() == Some(VenueKind::Alpaca.as_str()));
-        let (venue, categories) = if is_alpaca {
-            (VenueKind::Alpaca, r#"["fills"]"#)
+        let (venue, categories, stream) = if is_alpaca {
+            (VenueKind::Alpaca, r#"["fills"]"#, "false")
         } else {
-            (VenueKind::Bybit, r#"["linear"]"#)
+            (VenueKind::Bybit, r#"["linear"]"#, "true")
         };
         section.set_default("base_url", format!("\"{}\"", venue_base_url(venue)));
         section.set_default("categories", categories.to_owned());
+        section.set_default("stream", stream.to_owned());
         let read = Self::read_fields(&section);
         section.close();
         read

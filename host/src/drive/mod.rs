@@ -1,4 +1,4 @@
-//! The three loops: poll, synchronise, deliver.
+//! The three loops: poll, synchronise, deliver; and the streams that make polling faster.
 //!
 //! Each reads durable rows, calls the core and writes durable rows, at its own pace; what wakes it is
 //! only a hint that there may be something to read. So a crash at any point loses nothing, and a loop
@@ -7,7 +7,10 @@
 
 pub mod deliver;
 pub mod evaluate;
+pub mod found;
 pub mod poll;
+pub mod stream;
 pub mod synchronise;
 pub mod traverse;
+pub mod turn;
 pub mod wake;

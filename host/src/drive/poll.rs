@@ -4,14 +4,16 @@
 //! venue's present, fills known gaps, reads the open orders, and asks for the orders of fills that
 //! nobody tracked. A round that fails keeps what it got, says so once, and the next one begins where
 //! the proof ends: a failure can delay a fill but not lose it. Every so often a deeper rescan looks
-//! for rows that appeared later than the overlap.
+//! for rows that appeared later than the overlap. A nudge, when a stream told of something, lets the
+//! next round begin before its time; where many accounts share an address, rounds wait for their turn.
 
-use crate::drive::traverse::{Found, TraverseError, Traverser};
+use crate::drive::found::Found;
+use crate::drive::traverse::{TraverseError, Traverser};
+use crate::drive::turn::{Turn, Turns};
 use crate::drive::wake::Wake;
 use crate::telemetry::{self, Voice};
 use fillsync_core::backoff::Backoff;
 use fillsync_core::coverage::{Coverage, Window};
-use fillsync_core::execution::ExecutionClass;
 use fillsync_core::id::Category;
 use fillsync_core::port::{Clock, Venue, VenueError};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -61,9 +63,18 @@ pub struct Poller {
     pub wake: Arc<Wake>,
     /// How events and system alerts are told.
     pub voice: Arc<Voice>,
+    /// The line in which the accounts of one address wait.
+    pub turns: Arc<Turns>,
     /// How it is polled.
     pub settings: PollSettings,
 }
+
+/// An account that was not read for so long has much to read.
+const LONG_ROUND: Duration = Duration::from_secs(600);
+/// The shortest time from the begin of one round to the next, when it is nudged after a calm time ...
+const HASTE_MIN: Duration = Duration::from_millis(50);
+/// ... and when it is nudged again and again: a plan that fills in a hundred parts needs no hundred rounds.
+const HASTE_MAX: Duration = Duration::from_millis(800);
 
 /// What a poller remembers from round to round; nothing of it is needed after a restart.
 #[derive(Default)]
@@ -109,43 +120,77 @@ impl Poller {
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), LedgerError> {
         let account = self.venue.account().clone();
         self.wake.begins(&account, self.clock.now());
+        let nudges = self.wake.nudges(&account);
         let mut failures = 0u32;
         let mut memory = Memory::default();
+        let mut haste = HASTE_MIN;
         loop {
-            let began = Instant::now();
+            let turn = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                turn = self.turn() => turn,
+            };
+            let (began, began_at) = (Instant::now(), self.clock.now());
             let round = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
                 round = self.round(&mut memory) => round,
             };
+            drop(turn);
+            let is_whole = round.is_ok();
             let wait = match round {
                 Ok(()) => {
                     if failures > FAILURES_SILENT_MAX {
                         self.voice.account_is_back(&account).await;
                     }
                     failures = 0;
-                    self.wake.is_live(&account, self.clock.now());
+                    self.wake.is_live(&account, began_at, self.clock.now());
                     self.settings.poll_every.saturating_sub(began.elapsed())
                 }
                 Err(RoundError::Ledger(error)) if !error.is_passing() => return Err(error),
                 Err(RoundError::Ledger(error)) => {
                     failures = failures.saturating_add(1);
                     self.voice.ledger_waits(&error);
-                    BACKOFF.after(failures, seed(account.as_str()))
+                    BACKOFF.after(failures, telemetry::spread(account.as_str()))
                 }
                 Err(RoundError::Venue(error)) => {
                     failures = failures.saturating_add(1);
                     self.failed(&error, failures).await
                 }
             };
+            let pause = async {
+                tokio::select! {
+                    biased;
+                    () = tokio::time::sleep(wait) => haste = HASTE_MIN,
+                    // A failure has its own pace; nothing hurries it.
+                    () = nudges.notified(), if is_whole => {
+                        tokio::time::sleep(haste.saturating_sub(began.elapsed())).await;
+                        haste = haste.saturating_mul(2).min(HASTE_MAX);
+                    }
+                }
+            };
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(wait) => {}
+                () = pause => {}
             }
         }
         self.wake.ends(&account);
         Ok(())
+    }
+
+    /// Waits until it is this account's turn at its address.
+    async fn turn(&self) -> Turn {
+        let now = self.clock.now();
+        let life = self.wake.lives().remove(self.venue.account());
+        let (read_at, is_long) = match life {
+            Some(life) => (
+                life.live_at.unwrap_or(life.started_at),
+                life.live_at.is_none_or(|at| now.since(at) > LONG_ROUND),
+            ),
+            None => (now, true),
+        };
+        self.turns.take(read_at, is_long).await
     }
 
     async fn failed(&self, error: &VenueError, failures: u32) -> Duration {
@@ -170,7 +215,7 @@ impl Poller {
             VenueError::Retry { .. } | VenueError::Rejected { .. } => {
                 self.tell_unreachable(failures, since, error).await;
                 BACKOFF
-                    .after(failures, seed(account.as_str()))
+                    .after(failures, telemetry::spread(account.as_str()))
                     .max(self.settings.poll_every)
             }
         }
@@ -198,7 +243,10 @@ impl Poller {
             let outcome = self
                 .category(&traverser, category, memory, &mut found)
                 .await;
-            self.tell(category, &found).await;
+            let now = self.clock.now();
+            found
+                .tell(self.venue.account(), category, now, &self.voice, &self.wake)
+                .await;
             match outcome {
                 // What fails for one category alone does not keep the others from being read.
                 Err(RoundError::Venue(
@@ -320,32 +368,6 @@ impl Poller {
         }
         Ok(())
     }
-
-    async fn tell(&self, category: &Category, found: &Found) {
-        let account = self.venue.account();
-        let now: HostTime = self.clock.now();
-        for new in &found.new {
-            if new.execution.class == ExecutionClass::OrderFill {
-                self.voice.fill_received(now, new);
-            }
-        }
-        if found.known > 0 {
-            telemetry::fills_already_processed(account, category, found.known);
-        }
-        for class in &found.unknown_classes {
-            self.voice.unknown_class(account, class).await;
-        }
-        for key in &found.conflicts {
-            self.voice.conflict(account, key).await;
-        }
-        if found.quarantined > 0 {
-            self.voice.quarantined(account, found.quarantined).await;
-        }
-        self.voice.flush().await;
-        if !found.markets.is_empty() {
-            self.wake.facts.notify_one();
-        }
-    }
 }
 
 /// What is not proven between the earliest window that was ever asked for and the newest proven one,
@@ -371,11 +393,4 @@ fn holes(coverage: &Coverage, gaps: &[KnownGap]) -> Vec<Window> {
     let mut holes = coverage.missing(Window::new(earliest.min(newest.to), newest.to));
     holes.retain(|hole| !is_lost(hole));
     holes
-}
-
-/// A spread that differs from account to account.
-fn seed(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

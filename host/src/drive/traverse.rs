@@ -6,15 +6,16 @@
 //! rows have come, so that a short page and the empty one that ends it are one transaction, and so
 //! that what a venue lists newest first is recorded oldest first.
 
+use crate::drive::found::Found;
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
-use fillsync_core::id::{Category, Market};
+use fillsync_core::id::Category;
 use fillsync_core::order::Order;
 use fillsync_core::port::{Clock, Cursor, Page, Positions, Venue, VenueError};
 use fillsync_core::time::VenueTime;
-use fillsync_ledger::{Gap, Ledger, LedgerError, NewExecution, PageRecord, Proven, Recorded};
+use fillsync_ledger::{Gap, Ledger, LedgerError, PageRecord, Proven};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// The most pages of one traversal; one that has more is cut and leaves a gap.
@@ -43,45 +44,6 @@ pub enum TraverseError {
     /// The pages do not end.
     #[error("{0}")]
     Endless(String),
-}
-
-/// What traversals found.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// New executions.
-    pub new: Vec<NewExecution>,
-    /// Executions that were known.
-    pub known: u64,
-    /// Markets in which something changed.
-    pub markets: BTreeSet<Market>,
-    /// Orders that executions name and the ledger does not have.
-    pub orders_wanted: Vec<(fillsync_core::id::Symbol, fillsync_core::id::OrderId)>,
-    /// Class words never seen before.
-    pub unknown_classes: Vec<String>,
-    /// Rows that could not be read.
-    pub quarantined: u64,
-    /// Keys that came again with other content.
-    pub conflicts: Vec<String>,
-    /// Pages fetched.
-    pub pages: u32,
-}
-
-impl Found {
-    /// Adds what one record changed.
-    pub fn add(&mut self, recorded: Recorded) {
-        self.known += u64::from(recorded.known);
-        self.quarantined += u64::from(recorded.quarantined);
-        self.markets.extend(recorded.changed_markets);
-        self.unknown_classes.extend(recorded.new_unknown_classes);
-        self.orders_wanted = recorded.orders_wanted;
-        self.conflicts.extend(
-            recorded
-                .conflicts
-                .iter()
-                .map(|key| format!("{}/{}/{}", key.account, key.symbol, key.execution_id)),
-        );
-        self.new.extend(recorded.new);
-    }
 }
 
 /// One account's venue with the ledger that its pages go to.

@@ -2,12 +2,13 @@
 //!
 //! A lost or doubled hint changes nothing but the time of the next look. Liveness keeps the first
 //! catch-up of an account from being decided in pieces: a group waits until each of its members has
-//! caught up once, or could not be reached for as long as its deadline.
+//! caught up once, or could not be reached for as long as its deadline. A stream counts as live only
+//! after a traversal that began when it was already open: what happened before that, no stream tells.
 
 use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -24,6 +25,35 @@ pub struct AccountLife {
     pub is_refused: bool,
 }
 
+/// How an account's stream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamState {
+    /// Being opened, for the first time or again.
+    Connecting {
+        /// Since when.
+        since: HostTime,
+        /// Why it is not open, after a failure.
+        why: Option<String>,
+    },
+    /// Open, but what happened before it was open is not read yet.
+    CatchingUp {
+        /// When it was opened.
+        since: HostTime,
+    },
+    /// Open, and everything before it is read.
+    Live {
+        /// Since when.
+        since: HostTime,
+    },
+    /// The venue refuses it; polling alone goes on.
+    Refused {
+        /// Since when.
+        since: HostTime,
+        /// What it said.
+        why: String,
+    },
+}
+
 /// The hints.
 #[derive(Debug, Default)]
 pub struct Wake {
@@ -32,6 +62,8 @@ pub struct Wake {
     /// New alerts: deliver.
     pub alerts: Notify,
     life: Mutex<BTreeMap<AccountName, AccountLife>>,
+    streams: Mutex<BTreeMap<AccountName, StreamState>>,
+    nudges: Mutex<BTreeMap<AccountName, Arc<Notify>>>,
 }
 
 impl Wake {
@@ -57,8 +89,16 @@ impl Wake {
         self.with(|lives| lives.remove(account));
     }
 
-    /// A traversal reached the present.
-    pub fn is_live(&self, account: &AccountName, now: HostTime) {
+    /// A traversal that began at `began` reached the present.
+    pub fn is_live(&self, account: &AccountName, began: HostTime, now: HostTime) {
+        {
+            let mut streams = locked(&self.streams);
+            if let Some(state) = streams.get_mut(account)
+                && matches!(state, StreamState::CatchingUp { since } if *since <= began)
+            {
+                *state = StreamState::Live { since: now };
+            }
+        }
         self.with(|lives| {
             if let Some(life) = lives.get_mut(account) {
                 life.live_at = Some(now);
@@ -98,7 +138,63 @@ impl Wake {
         })
     }
 
+    /// How an account's stream is; none where there is none.
+    pub fn stream(&self, account: &AccountName, state: Option<StreamState>) {
+        let mut streams = locked(&self.streams);
+        match state {
+            Some(state) => streams.insert(account.clone(), state),
+            None => streams.remove(account),
+        };
+    }
+
+    /// How every stream is.
+    #[must_use]
+    pub fn streams(&self) -> BTreeMap<AccountName, StreamState> {
+        locked(&self.streams).clone()
+    }
+
+    /// Something happened at an account: its next round should not wait for its time.
+    pub fn nudge(&self, account: &AccountName) {
+        self.nudges(account).notify_one();
+    }
+
+    /// The nudges of one account.
+    #[must_use]
+    pub fn nudges(&self, account: &AccountName) -> Arc<Notify> {
+        Arc::clone(locked(&self.nudges).entry(account.clone()).or_default())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<AccountName, AccountLife>) -> T) -> T {
-        act(&mut self.life.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut locked(&self.life))
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A round that was under way when the stream opened may have read the venue before it did.
+    #[test]
+    fn a_stream_is_live_only_after_a_round_that_began_when_it_was_open() {
+        let wake = Wake::new();
+        let account = AccountName::new("main").unwrap();
+        let at = |s: i64| HostTime::from_us(s * 1_000_000);
+        wake.begins(&account, at(0));
+        wake.stream(&account, Some(StreamState::CatchingUp { since: at(10) }));
+        wake.is_live(&account, at(9), at(11));
+        assert_eq!(
+            wake.streams().get(&account),
+            Some(&StreamState::CatchingUp { since: at(10) })
+        );
+        wake.is_live(&account, at(11), at(12));
+        assert_eq!(
+            wake.streams().get(&account),
+            Some(&StreamState::Live { since: at(12) })
+        );
     }
 }

@@ -1,0 +1,84 @@
+//! What records changed, and how it is told: the same for pages of polling and messages of a stream.
+//!
+//! Everything in here comes back from the ledger, so a row that both ways brought is told once, by
+//! the one that brought it first.
+
+use crate::drive::wake::Wake;
+use crate::telemetry::{self, Voice};
+use fillsync_core::execution::ExecutionClass;
+use fillsync_core::id::{AccountName, Category, Market, OrderId, Symbol};
+use fillsync_core::time::HostTime;
+use fillsync_ledger::{NewExecution, Recorded};
+use std::collections::BTreeSet;
+
+/// What records changed.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// New executions.
+    pub new: Vec<NewExecution>,
+    /// Executions that were known.
+    pub known: u64,
+    /// Markets in which something changed.
+    pub markets: BTreeSet<Market>,
+    /// Orders that executions name and the ledger does not have.
+    pub orders_wanted: Vec<(Symbol, OrderId)>,
+    /// Class words never seen before.
+    pub unknown_classes: Vec<String>,
+    /// Rows that could not be read.
+    pub quarantined: u64,
+    /// Keys that came again with other content.
+    pub conflicts: Vec<String>,
+    /// Pages fetched.
+    pub pages: u32,
+}
+
+impl Found {
+    /// Adds what one record changed.
+    pub fn add(&mut self, recorded: Recorded) {
+        self.known += u64::from(recorded.known);
+        self.quarantined += u64::from(recorded.quarantined);
+        self.markets.extend(recorded.changed_markets);
+        self.unknown_classes.extend(recorded.new_unknown_classes);
+        self.orders_wanted = recorded.orders_wanted;
+        self.conflicts.extend(
+            recorded
+                .conflicts
+                .iter()
+                .map(|key| format!("{}/{}/{}", key.account, key.symbol, key.execution_id)),
+        );
+        self.new.extend(recorded.new);
+    }
+
+    /// Tells the log and the operator, and wakes the synchroniser where something changed.
+    pub async fn tell(
+        &self,
+        account: &AccountName,
+        category: &Category,
+        now: HostTime,
+        voice: &Voice,
+        wake: &Wake,
+    ) {
+        // First, because a decision need not wait for what is written about it.
+        if !self.markets.is_empty() {
+            wake.facts.notify_one();
+        }
+        for new in &self.new {
+            if new.execution.class == ExecutionClass::OrderFill {
+                voice.fill_received(now, new);
+            }
+        }
+        if self.known > 0 {
+            telemetry::fills_already_processed(account, category, self.known);
+        }
+        for class in &self.unknown_classes {
+            voice.unknown_class(account, class).await;
+        }
+        for key in &self.conflicts {
+            voice.conflict(account, key).await;
+        }
+        if self.quarantined > 0 {
+            voice.quarantined(account, self.quarantined).await;
+        }
+        voice.flush().await;
+    }
+}
