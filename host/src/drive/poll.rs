@@ -48,6 +48,12 @@ const BACKOFF: Backoff = Backoff {
 const REFUSED_WAIT: Duration = Duration::from_secs(300);
 /// Failures in a row after which the operator is told.
 const FAILURES_SILENT_MAX: u32 = 3;
+/// From one try at a gap to the next: most are filled at the second try, and one that fails for hours
+/// should not take the place of what is new.
+const GAP_BACKOFF: Backoff = Backoff {
+    base: Duration::from_secs(1),
+    ceiling: Duration::from_secs(600),
+};
 /// Known gaps that one round tries to fill.
 const GAPS_PER_ROUND_MAX: usize = 2;
 
@@ -293,8 +299,9 @@ impl Poller {
         traverser.wanted_orders(category, found).await?;
         orders?;
         // Last, because a gap that cannot be filled just now must not keep orders from being read.
-        self.fill_gaps(traverser, category, holes(&coverage, &gaps), now, found)
-            .await
+        let mut holes = holes(&coverage, &gaps);
+        holes.retain(|hole| is_due(*hole, &gaps, self.clock.now()));
+        self.fill_gaps(traverser, category, holes, now, found).await
     }
 
     async fn coverage(
@@ -393,4 +400,17 @@ fn holes(coverage: &Coverage, gaps: &[KnownGap]) -> Vec<Window> {
     let mut holes = coverage.missing(Window::new(earliest.min(newest.to), newest.to));
     holes.retain(|hole| !is_lost(hole));
     holes
+}
+
+/// Whether a hole may be tried again: not before the tries at the gaps in it say so.
+fn is_due(hole: Window, gaps: &[KnownGap], now: HostTime) -> bool {
+    gaps.iter()
+        .filter(|gap| gap.window.from < hole.to && hole.from < gap.window.to)
+        .all(|gap| {
+            let wait = match gap.retries {
+                0 => Duration::ZERO,
+                retries => GAP_BACKOFF.after(retries, 0),
+            };
+            gap.last_tried.plus(wait) <= now
+        })
 }
