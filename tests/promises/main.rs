@@ -23,6 +23,7 @@ mod crash;
 mod delivery;
 mod facts;
 mod independent_clients;
+mod many_accounts;
 mod plugins;
 mod secrets;
 mod venue_faults;

@@ -126,6 +126,9 @@ struct Inner {
     limits: Limits,
     clients: Clients,
     bucket: Option<DefaultDirectRateLimiter>,
+    /// Who waits for the bucket, in the order of coming: without it the quickest of many would be
+    /// served again and again.
+    line: tokio::sync::Mutex<()>,
     ban: Pause,
 }
 
@@ -141,6 +144,7 @@ impl Address {
                 limits,
                 clients: Clients::new(&limits)?,
                 bucket: limits.per_address.map(Pace::bucket),
+                line: tokio::sync::Mutex::default(),
                 ban: Pause::default(),
             }),
         })
@@ -187,6 +191,7 @@ impl Gate {
         self.open()?;
         ready(&self.key).await;
         if let Some(bucket) = &self.address.inner.bucket {
+            let _first = self.address.inner.line.lock().await;
             ready(bucket).await;
         }
         // Another account may have met a ban while this one stood in line.
