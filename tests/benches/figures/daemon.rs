@@ -32,7 +32,7 @@ impl Site {
             text.push_str(&format!(
                 "[[account]]\nname = \"{account}\"\nvenue = \"bybit\"\nbase_url = \"http://{venue}\"\n\
                  api_key = {{ file = \"key-{account}\" }}\napi_secret = {{ file = \"secret\" }}\n\
-                 poll_every = \"{poll}\"\nlookback = \"1h\"\noverlap = \"1s\"\n"
+                 stream = false\npoll_every = \"{poll}\"\nlookback = \"1h\"\noverlap = \"1s\"\n"
             ));
         }
         text.push_str(more);

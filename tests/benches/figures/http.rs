@@ -208,13 +208,28 @@ pub fn forward(to: SocketAddr) -> (SocketAddr, Lookout) {
 }
 
 /// Waits until something is there; the bound is only for what will never come.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(30);
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(
+        Duration::from_secs(30),
+        Duration::from_micros(200),
+        what,
+        look,
+    )
+}
+
+/// As [`eventually`], with another bound and another time from look to look.
+pub fn eventually_within<T>(
+    bound: Duration,
+    every: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
+    let until = Instant::now() + bound;
     loop {
         if let Some(found) = look() {
             return found;
         }
         assert!(Instant::now() < until, "{what} did not come");
-        std::thread::sleep(Duration::from_micros(200));
+        std::thread::sleep(every);
     }
 }

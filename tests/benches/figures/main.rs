@@ -14,6 +14,7 @@
     unreachable_pub
 )]
 
+mod accounts;
 mod daemon;
 mod growth;
 mod http;
@@ -33,7 +34,7 @@ use report::{Figure, Section};
 
 type Measure = fn(&Rounds) -> Section;
 
-const FIGURES: [(char, Measure); 7] = [
+const FIGURES: [(char, Measure); 8] = [
     ('a', strategy::measure),
     ('b', ingest::measure),
     ('c', latency::measure),
@@ -41,6 +42,7 @@ const FIGURES: [(char, Measure); 7] = [
     ('e', start::measure),
     ('f', memory::measure),
     ('g', growth::measure),
+    ('h', accounts::measure),
 ];
 
 fn main() {
@@ -61,7 +63,7 @@ fn main() {
                 wanted.extend(letters.chars());
             }
             other => {
-                eprintln!("figures: {other:?} is none of the letters a to g, --write, --quick");
+                eprintln!("figures: {other:?} is none of the letters a to h, --write, --quick");
                 std::process::exit(2);
             }
         }
