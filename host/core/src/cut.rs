@@ -12,7 +12,7 @@ use crate::alert::{
 use crate::amount::{Money, Price, Quantity};
 use crate::cycle::{Book, BookRule, Cycle, CycleStart};
 use crate::execution::ExecutionClass;
-use crate::group::{BookFacts, FillFact, OrderFact};
+use crate::group::{BookFacts, FillFact, GroupRules, OrderFact};
 use crate::id::{AccountName, Currency, Symbol};
 use crate::join::{GroupCycle, MemberCycle};
 use crate::leg::{Leg, LegState};
@@ -104,6 +104,26 @@ pub fn count_of(view: &View, verdict: &Verdict) -> Count {
     }
 }
 
+/// The beginning of the identity of every `fill` alert of a book.
+#[must_use]
+pub fn fill_identity_prefix(rules: &GroupRules, book: &Book) -> String {
+    format!("fill/{}/{}/", rules.name, place(book))
+}
+
+/// The identity of the `fill` alert of an account's leg in a slot; none without such a leg.
+#[must_use]
+pub fn fill_identity(frame: Frame<'_>, account: &AccountName, slot: u32) -> Option<String> {
+    let member = frame.cycle.member(account)?;
+    let slot = frame.cycle.slots.iter().find(|have| have.ordinal == slot)?;
+    let leg = frame.cycle.leg(slot, member)?;
+    let (book, _) = member.cycle.as_ref()?;
+    Some(format!(
+        "{}{}",
+        fill_identity_prefix(frame.rules, book),
+        leg.root
+    ))
+}
+
 /// The `fill` alerts of a moment: one for each leg that came to count there.
 #[must_use]
 pub fn fills(frame: Frame<'_>, moment: &Moment, view: &View, verdicts: &[Verdict]) -> Vec<Cut> {
@@ -127,7 +147,6 @@ pub fn fills(frame: Frame<'_>, moment: &Moment, view: &View, verdicts: &[Verdict
             let verdict = verdicts
                 .iter()
                 .find(|verdict| &verdict.account == account)?;
-            let (book, _) = member.cycle.as_ref()?;
             let own = view.members.iter().find(|have| &have.account == account)?;
             let body = AlertBody::Fill(FillAlert {
                 slot: *ordinal,
@@ -145,7 +164,7 @@ pub fn fills(frame: Frame<'_>, moment: &Moment, view: &View, verdicts: &[Verdict
                 waiting_for: waiting_for.clone(),
                 coverage_to: own.coverage_to,
             });
-            let identity = format!("fill/{}/{}/{}", frame.rules.name, place(book), leg.root);
+            let identity = fill_identity(frame, account, *ordinal)?;
             Some(Cut {
                 alert: frame.alert(Some(member), identity, moment.at, body),
                 seen_at: moment.seen_at,

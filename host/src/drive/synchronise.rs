@@ -228,6 +228,8 @@ impl Synchroniser {
                 is_waiting,
                 told,
                 failures,
+                standing: _,
+                doubts: _,
             } = seen;
             rows.into_decisions(&mut decisions);
             old.extend(old_here);

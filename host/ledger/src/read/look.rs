@@ -93,4 +93,21 @@ impl Reader {
         }
         Ok(found)
     }
+
+    /// The newest revision of each alert whose identity begins with a text and that is about a moment
+    /// at or after `since`, without those that were left to a digest.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn alerts_under(&self, prefix: &str, since: VenueTime) -> Read<Vec<Alert>> {
+        all(
+            self.connection(),
+            "SELECT json FROM alert AS newest
+             WHERE identity >= ?1 AND identity < ?1 || char(1114111) AND at >= ?2 AND state = 'queued' AND revision =
+                 (SELECT max(revision) FROM alert WHERE identity = newest.identity)
+             ORDER BY identity",
+            params![prefix, since.us()],
+            |row| json::<Alert>(row, "json"),
+        )
+    }
 }

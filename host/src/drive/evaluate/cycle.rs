@@ -1,7 +1,7 @@
 //! One group cycle: its moments decided in their order, its counts and its end remembered.
 
 use super::strategy::{Asked, StrategyKey, failed_note};
-use super::{Look, Seen, Stored, Told, again};
+use super::{Doubt, Look, Seen, Stored, Told, again};
 use fillsync_core::cut::{self, Cut, Difference};
 use fillsync_core::group::GroupRules;
 use fillsync_core::id::AccountName;
@@ -56,9 +56,55 @@ impl CycleLook<'_> {
         }
         let differences = cut::differences(self.frame, self.look.now);
         self.diverge(&differences, last.as_ref(), seen);
-        self.count(&differences, last.as_ref(), seen)?;
+        self.count(&moments, &differences, last.as_ref(), seen)?;
+        self.stand(&moments, &decided, last.as_ref(), seen);
         self.remember(&moments, &differences, is_deferred, seen);
         self.route(seen)
+    }
+
+    /// Says which fills stand, and whether one that was decided no longer does.
+    fn stand(
+        &self,
+        moments: &[Moment],
+        decided: &BTreeMap<VenueTime, LatestDecision>,
+        last: Option<&(View, Vec<Verdict>)>,
+        seen: &mut Seen,
+    ) {
+        let standing = moments
+            .iter()
+            .flat_map(|moment| &moment.counted)
+            .filter_map(|(account, slot)| cut::fill_identity(self.frame, account, *slot));
+        seen.standing.extend(standing);
+        let is_lost = |at: &VenueTime| moments.iter().all(|moment| moment.at != *at);
+        if !decided.keys().any(is_lost) {
+            return;
+        }
+        let bare;
+        let (view, verdicts) = match last {
+            Some(last) => last,
+            None => {
+                bare = self.bare();
+                &bare
+            }
+        };
+        let first = decided.keys().next().copied();
+        seen.doubts.push(Doubt {
+            side: self.frame.cycle.side,
+            number: self.frame.number,
+            books: self
+                .frame
+                .cycle
+                .parts()
+                .map(|(book, _)| book.clone())
+                .collect(),
+            since: first.map_or(self.frame.cycle.opened_at, |at| {
+                at.min(self.frame.cycle.opened_at)
+            }),
+            counts: verdicts
+                .iter()
+                .map(|verdict| (verdict.account.clone(), cut::count_of(view, verdict)))
+                .collect(),
+        });
     }
 
     /// The view and own counts of a cycle in which nothing was decided.
@@ -289,19 +335,27 @@ impl CycleLook<'_> {
 
     fn count(
         &self,
+        moments: &[Moment],
         differences: &[Difference],
         last: Option<&(View, Vec<Verdict>)>,
         seen: &mut Seen,
     ) -> Result<(), LedgerError> {
-        let Some((view, verdicts)) = last else {
-            return Ok(());
-        };
         let stored = self.reader.cycle_counts(
             &self.rules().name,
             self.look.symbol,
             self.frame.cycle.side,
             self.frame.number,
         )?;
+        let bare;
+        let (view, verdicts) = match last {
+            Some(last) => last,
+            // Nothing counts, but something did: it was taken back.
+            None if moments.is_empty() && !stored.is_empty() => {
+                bare = self.bare();
+                &bare
+            }
+            None => return Ok(()),
+        };
         for verdict in verdicts {
             let truth = differences
                 .iter()

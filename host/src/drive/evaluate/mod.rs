@@ -8,8 +8,10 @@ mod cycle;
 mod divergence;
 mod route;
 mod strategy;
+mod withdrawn;
 
 use self::cycle::CycleLook;
+use self::withdrawn::Doubt;
 use crate::policy::{GroupPolicy, Policy};
 use fillsync_core::alert::Alert;
 use fillsync_core::coverage::Window;
@@ -65,6 +67,10 @@ pub struct Seen {
     pub told: Vec<Told>,
     /// Plugin failures, for the log and the operator.
     pub failures: Vec<Unanswered>,
+    /// The identities of the fills that stand.
+    pub standing: BTreeSet<String>,
+    /// Cycles in which something that was decided is no longer so.
+    pub doubts: Vec<Doubt>,
 }
 
 /// The rows of [`Decisions`] for one symbol.
@@ -147,10 +153,17 @@ pub fn look(look: &Look<'_>, reader: &Reader) -> Result<Seen, LedgerError> {
     let mut seen = Seen::default();
     for side in [PositionSide::Long, PositionSide::Short] {
         let joined = join(&look.group.rules, &stored.facts, side);
-        if joined.is_empty() {
-            continue;
+        let (numbers, unmatched) = number(look, reader, &stored, side, &joined)?;
+        if look.changed_from.is_some() {
+            for gone in unmatched {
+                let divergences: Vec<&DivergenceRow> = stored
+                    .divergences
+                    .iter()
+                    .map(|stored| &stored.divergence)
+                    .collect();
+                withdrawn::vanish(look, reader, gone, &divergences, &mut seen)?;
+            }
         }
-        let numbers = number(look, reader, &stored, side, &joined)?;
         for (cycle, ordinal) in joined.iter().zip(numbers) {
             let frame = Frame {
                 rules: &look.group.rules,
@@ -169,6 +182,7 @@ pub fn look(look: &Look<'_>, reader: &Reader) -> Result<Seen, LedgerError> {
             .run(&mut seen)?;
         }
     }
+    withdrawn::withdraw(look, reader, &mut seen)?;
     Ok(seen)
 }
 
@@ -257,22 +271,23 @@ fn known(
 }
 
 /// Each joined cycle's number: that of the stored cycle with which it shares a part, else a new one.
-fn number(
+/// Besides, the stored cycles that share nothing with any: their facts are gone, or joined others.
+fn number<'a>(
     look: &Look<'_>,
     reader: &Reader,
-    stored: &Stored,
+    stored: &'a Stored,
     side: PositionSide,
     joined: &[GroupCycle],
-) -> Result<Vec<u64>, LedgerError> {
+) -> Result<(Vec<u64>, Vec<&'a GroupCycleRow>), LedgerError> {
     let mut next = reader
         .last_group_ordinal(&look.group.rules.name, look.symbol, side)?
         .saturating_add(1);
-    let mut free: Vec<&StoredGroupCycle> = stored
+    let mut free: Vec<&'a StoredGroupCycle> = stored
         .cycles
         .iter()
         .filter(|stored| stored.cycle.side == side)
         .collect();
-    Ok(joined
+    let numbers = joined
         .iter()
         .map(|cycle| {
             let parts: BTreeSet<_> = cycle.parts().collect();
@@ -299,7 +314,9 @@ fn number(
                 }
             }
         })
-        .collect())
+        .collect();
+    let unmatched = free.into_iter().map(|stored| &stored.cycle).collect();
+    Ok((numbers, unmatched))
 }
 
 /// Looks again at a moment at the latest.
