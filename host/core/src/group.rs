@@ -8,7 +8,7 @@
 use crate::amount::{Price, Quantity};
 use crate::coverage::Window;
 use crate::cycle::{Allocation, Book, Cycle};
-use crate::execution::{ExecutionClass, Sequence, Side};
+use crate::execution::{ExecutionClass, Sequence, Side, Source};
 use crate::id::{
     AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
 };
@@ -143,6 +143,8 @@ pub struct FillFact {
     pub allocation: Allocation,
     /// When we first saw it.
     pub seen_at: HostTime,
+    /// How it came to us.
+    pub source: Source,
 }
 
 /// The facts of one position of one member.

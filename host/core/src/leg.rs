@@ -8,7 +8,7 @@
 
 use crate::amount::{Money, Price, Quantity};
 use crate::cycle::Cycle;
-use crate::execution::{ExecutionClass, Side};
+use crate::execution::{ExecutionClass, Side, Source};
 use crate::group::{BookFacts, FillFact, OrderFact};
 use crate::id::{ClientOrderId, OrderId};
 use crate::order::{OrderKind, OrderStatus, StopKind};
@@ -69,6 +69,8 @@ pub struct LegFill {
     pub price: Price,
     /// When we first saw it.
     pub seen_at: HostTime,
+    /// How it came to us.
+    pub source: Source,
 }
 
 /// A leg.
@@ -333,6 +335,7 @@ impl Chain<'_> {
                     quantity: in_cycle(fill)?,
                     price: fill.price,
                     seen_at: fill.seen_at,
+                    source: fill.source,
                 })
             })
             .collect();

@@ -162,6 +162,7 @@ impl Account {
                 sequence: row.sequence(),
                 allocation: fold.apply(row, None),
                 seen_at: HostTime::from_ms(row.executed_at.ms() + 50),
+                source: row.source,
             })
             .collect();
         BookFacts {

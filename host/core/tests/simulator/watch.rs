@@ -220,6 +220,7 @@ fn book(history: &History, account: &TrueAccount, sight: &Sight) -> BookFacts {
             sequence: row.sequence(),
             allocation: fold.apply(&row, orders.get(&index)),
             seen_at: sight.first_seen(row.executed_at.ms()),
+            source: row.source,
         })
         .collect();
     let checked_at = VenueTime::from_ms(sight.orders_ms);

@@ -147,6 +147,7 @@ fn fills(
                 sequence,
                 allocation: codec::allocation(row)?,
                 seen_at: host_time(row, "seen_at")?,
+                source: execution.source,
             };
             Ok((codec::lane(row)?, fill))
         },

@@ -1,12 +1,13 @@
 //! Where the alerts of a look go: what exists is left out, what changed is revised, what is old is
-//! left to a digest.
+//! left to a digest, and what only an import brought is kept without a word.
 
 use super::Seen;
 use super::cycle::CycleLook;
 use crate::policy::Policy;
 use fillsync_core::alert::{Alert, AlertBody, CorrectionAlert, Severity};
 use fillsync_core::cut::Cut;
-use fillsync_core::time::HostTime;
+use fillsync_core::execution::Source;
+use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{AlertRow, LedgerError};
 use std::collections::BTreeSet;
 
@@ -20,10 +21,13 @@ impl CycleLook<'_> {
             .collect();
         let known = self.reader.latest_alerts(&identities)?;
         for mut cut in std::mem::take(&mut self.cuts) {
+            let is_imported = self.is_imported(&cut.alert);
             match known.get(&cut.alert.identity) {
+                Some(_) if is_imported => {}
                 None => {
-                    let suppressed = self.is_old(&cut);
-                    if suppressed {
+                    let is_old = self.is_old(&cut);
+                    let suppressed = is_old || is_imported;
+                    if is_old && !is_imported {
                         seen.old.push(cut.alert.clone());
                     }
                     let channels = if suppressed {
@@ -48,6 +52,59 @@ impl CycleLook<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an alert is news of an import: of the rows that it rests on, the one that came last was
+    /// imported. Those are old facts of somebody else's records, so nobody is told of them, nor of what
+    /// they change in what was told. A row that comes after them is told as ever.
+    fn is_imported(&self, alert: &Alert) -> bool {
+        let rows: Vec<(HostTime, Source)> = match &alert.body {
+            AlertBody::Divergence(body) | AlertBody::Resolved(body) => self.rows_of_slot(body.slot),
+            _ => self.rows_until(alert.at),
+        };
+        rows.into_iter()
+            .max_by_key(|(seen_at, source)| (*seen_at, *source != Source::Import))
+            .is_some_and(|(_, source)| source == Source::Import)
+    }
+
+    /// When and how the rows of a slot came.
+    fn rows_of_slot(&self, ordinal: u32) -> Vec<(HostTime, Source)> {
+        let cycle = self.frame.cycle;
+        cycle
+            .slots
+            .iter()
+            .filter(|slot| slot.ordinal == ordinal)
+            .flat_map(|slot| {
+                cycle
+                    .members
+                    .iter()
+                    .filter_map(move |member| cycle.leg(slot, member))
+            })
+            .flat_map(|leg| &leg.fills)
+            .map(|fill| (fill.seen_at, fill.source))
+            .collect()
+    }
+
+    /// When and how the rows of the cycle came that happened up to a moment.
+    fn rows_until(&self, at: VenueTime) -> Vec<(HostTime, Source)> {
+        let parts: BTreeSet<_> = self.frame.cycle.parts().collect();
+        let mut rows = Vec::new();
+        for facts in &self.frame.facts.books {
+            let is_part = |ordinal: u32| parts.contains(&(&facts.book, ordinal));
+            let of_cycle = facts.fills.iter().filter(|fill| {
+                fill.executed_at <= at
+                    && (fill
+                        .allocation
+                        .entry
+                        .is_some_and(|part| is_part(part.ordinal))
+                        || fill
+                            .allocation
+                            .exit
+                            .is_some_and(|part| is_part(part.ordinal)))
+            });
+            rows.extend(of_cycle.map(|fill| (fill.seen_at, fill.source)));
+        }
+        rows
     }
 
     /// Whether an alert is told in a digest only (law 12): it was seen long after it happened, or was
