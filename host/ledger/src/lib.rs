@@ -12,6 +12,7 @@
 pub mod decisions;
 pub mod error;
 pub mod facts;
+pub mod import;
 pub mod reader;
 pub mod rows;
 
