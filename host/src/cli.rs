@@ -4,23 +4,26 @@
 //! and print a table for people or JSON for machines. Errors name the thing, the value and the
 //! remedy, and go to standard error.
 
-use crate::app::{self, SystemClock};
 use crate::demo::{self, DemoSettings};
-use crate::run::{self, RunSettings};
-use crate::telemetry::{self, LogFormat};
-use anyhow::{Context as _, anyhow};
-use clap::{Args, Parser, Subcommand};
-use fillsync_core::id::{AccountName, GroupName, Symbol};
-use fillsync_core::port::Clock as _;
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fillsync_core::id::{AccountName, Category, GroupName, Symbol};
 use fillsync_core::time::VenueTime;
-use fillsync_ledger::{AlertFilter, CycleFilter, FillFilter, Reader};
-use fillsync_report::{Answer, CountFilter, DivergenceFilter, Look};
-use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use tokio::sync::{mpsc, watch};
 
+mod accounts;
+mod answers;
 mod check;
+mod daemon;
+mod import;
+mod progress;
+mod verify;
+
+pub use daemon::signals;
+
+use answers::Answers;
 
 /// Watches the fills of main and mirror accounts, and keeps their counts in agreement and true.
 #[derive(Debug, Parser)]
@@ -105,6 +108,35 @@ enum Command {
     },
     /// Recompute everything that can be, and compare it with what is stored.
     Verify,
+    /// Take over the records of another program, as old facts: they cause no alert.
+    ///
+    /// Two kinds of file are read. A SQLite database with a table `fills` (ts, symbol, side, qty, price,
+    /// order_id, exec_id), as the second seed's bot keeps it: its `ts` is when the bot wrote the row, in
+    /// UTC; its `exec_id` is the order's id, so that a row is the sum of an order and gives way to the
+    /// venue's own rows when they come; its numbers are floats, read as the shortest decimal that is the
+    /// same float. And a CSV file with a header line as `/fills` names its columns: timestamp (RFC 3339,
+    /// with its zone), symbol, side, quantity, price, order_id, exec_id, and, where there are any,
+    /// account, category, client_order_id, order_type, fee, fee_currency, is_maker.
+    ///
+    /// Every line that cannot be read is told, and then nothing is imported. What is known already stays
+    /// as it is, so an import can be repeated. The daemon must not run; --dry-run works on a copy of the
+    /// ledger and can be used at any time.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// The account of the configuration that the rows become part of.
+        #[arg(long)]
+        account: AccountName,
+        /// What the file is; by default its first bytes tell.
+        #[arg(long)]
+        format: Option<ImportFormat>,
+        /// The category of rows that do not say their own, where the account has several.
+        #[arg(long)]
+        category: Option<Category>,
+        /// Show what would change, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -114,6 +146,14 @@ enum Command {
 enum PluginCommand {
     /// The plugins that the configuration uses, and how loading them ends.
     List,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ImportFormat {
+    /// The SQLite database of the second seed's bot.
+    Seed,
+    /// A table with a header line.
+    Csv,
 }
 
 #[derive(Debug, Args)]
@@ -157,10 +197,16 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            ExitCode::from(1)
+            let called_wrongly = error.is::<CalledWrongly>();
+            ExitCode::from(if called_wrongly { 2 } else { 1 })
         }
     }
 }
+
+/// The arguments do not fit the configuration: an account that it does not have, a span that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+struct CalledWrongly(String);
 
 /// Does what the arguments say.
 ///
@@ -177,76 +223,36 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         json,
     };
     match command {
-        Command::Run => runtime()?.block_on(daemon(config)),
+        Command::Run => runtime()?.block_on(daemon::run(config)),
         Command::Demo { exit, dir } => runtime()?.block_on(demo::play(DemoSettings { exit, dir })),
         Command::Check { offline } => runtime()?.block_on(check::check(&config, offline, json)),
         Command::Fills {
             which,
             limit,
             before,
-        } => answers.give(|reader| {
-            let filter = FillFilter {
-                account: which.account,
-                symbol: which.symbol,
-                from: which.since,
-                to: which.until,
-                before_id: before,
-                limit: fillsync_report::rows_wanted(Some(limit.into())),
-            };
-            Ok(fillsync_report::fills(reader, &filter, SystemClock.now())?)
-        }),
-        Command::Counts { group, limit } => answers.give(|reader| {
-            let filter = CountFilter {
-                group,
-                symbol: None,
-                limit,
-            };
-            Ok(fillsync_report::counts(reader, &filter, SystemClock.now())?)
-        }),
-        Command::Performance { which } => answers.give(|reader| {
-            let filter = CycleFilter {
-                account: which.account,
-                symbol: which.symbol,
-                from: which.since,
-                to: which.until,
-            };
-            Ok(fillsync_report::performance(
-                reader,
-                &filter,
-                SystemClock.now(),
-            )?)
-        }),
-        Command::Status => {
-            let path = answers.database()?;
-            answers.give(|reader| Ok(fillsync_report::status(reader, &path, SystemClock.now())?))
-        }
-        Command::Divergences { all } => answers.give(|reader| {
-            let filter = DivergenceFilter {
-                group: None,
-                account: None,
-                symbol: None,
-                open_only: !all,
-                limit: fillsync_report::ROWS_MAX,
-            };
-            Ok(fillsync_report::divergences(
-                reader,
-                &filter,
-                SystemClock.now(),
-            )?)
-        }),
-        Command::Alerts { limit, before } => answers.give(|reader| {
-            let filter = AlertFilter {
-                before_id: before,
-                ..AlertFilter::default()
-            };
-            Ok(fillsync_report::alerts(
-                reader,
-                &filter,
-                limit,
-                SystemClock.now(),
-            )?)
-        }),
-        Command::Verify => verify(&answers),
+        } => answers.fills(which, limit, before),
+        Command::Counts { group, limit } => answers.counts(group, limit),
+        Command::Performance { which } => answers.performance(which),
+        Command::Status => answers.status(),
+        Command::Divergences { all } => answers.divergences(all),
+        Command::Alerts { limit, before } => answers.alerts(limit, before),
+        Command::Verify => verify::verify(&answers),
+        Command::Import {
+            file,
+            account,
+            format,
+            category,
+            dry_run,
+        } => import::import(
+            &answers,
+            &import::Wish {
+                file,
+                account,
+                format,
+                category,
+                dry_run,
+            },
+        ),
         Command::Plugin(PluginCommand::List) => check::plugins(&config, json),
     }
 }
@@ -274,122 +280,4 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("the runtime cannot be started")
-}
-
-async fn daemon(config_path: PathBuf) -> anyhow::Result<()> {
-    let loaded = app::load_config(&config_path)?;
-    let format = match loaded.config.daemon.log_format {
-        fillsync_config::LogFormat::Text => LogFormat::Text,
-        fillsync_config::LogFormat::Json => LogFormat::Json,
-    };
-    telemetry::start(
-        format,
-        &telemetry::filter(loaded.config.daemon.log_level.as_str()),
-    )?;
-    let (rescan, rescans) = mpsc::channel(1);
-    run::run(RunSettings {
-        config_path,
-        stop: signals(rescan)?,
-        bound: None,
-        sink: None,
-        rescan: Some(rescans),
-    })
-    .await
-}
-
-/// Becomes true at SIGINT or SIGTERM; a second one ends the process at once. SIGHUP asks for a look
-/// at all files.
-///
-/// # Errors
-/// When signals cannot be taken.
-pub fn signals(rescan: mpsc::Sender<()>) -> anyhow::Result<watch::Receiver<bool>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                biased;
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hang_up.recv() => {
-                    // A full channel means that a look is coming anyway.
-                    let _ = rescan.try_send(());
-                    continue;
-                }
-            }
-            if *stop.borrow() {
-                std::process::exit(1);
-            }
-            let _ = stop.send(true);
-        }
-    });
-    Ok(stopped)
-}
-
-struct Answers<'a> {
-    config: &'a Path,
-    json: bool,
-}
-
-impl Answers<'_> {
-    fn database(&self) -> anyhow::Result<PathBuf> {
-        Ok(app::load_config(self.config)?.config.daemon.database)
-    }
-
-    fn reader(&self) -> anyhow::Result<Reader> {
-        Ok(Reader::open(self.database()?)?)
-    }
-
-    fn give<A: Answer>(
-        &self,
-        ask: impl FnOnce(&Reader) -> anyhow::Result<A>,
-    ) -> anyhow::Result<()> {
-        let answer = ask(&self.reader()?)?;
-        if self.json {
-            return say(&answer.json()?);
-        }
-        let look = if std::io::stdout().is_terminal() {
-            Look::Terminal
-        } else {
-            Look::Plain
-        };
-        say(answer.table(look).trim_end())
-    }
-}
-
-fn verify(answers: &Answers<'_>) -> anyhow::Result<()> {
-    let bar = spinner("recomputing every cycle from its executions");
-    let check = answers.reader()?.self_check()?;
-    bar.finish_and_clear();
-    if answers.json {
-        say(&serde_json::json!({
-            "executions": check.executions, "cycles": check.cycles, "findings": check.findings,
-        })
-        .to_string())?;
-    } else {
-        say(&format!(
-            "{} executions, {} cycles recomputed",
-            check.executions, check.cycles
-        ))?;
-        for finding in &check.findings {
-            say(&format!("  {finding}"))?;
-        }
-    }
-    if check.findings.is_empty() {
-        return Ok(());
-    }
-    Err(anyhow!(
-        "{} findings; restore a backup, or move the ledger away and let the lookback fetch again",
-        check.findings.len()
-    ))
-}
-
-/// Shows that something goes on, on a terminal only.
-fn spinner(what: &str) -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new_spinner().with_message(what.to_owned());
-    bar.enable_steady_tick(std::time::Duration::from_millis(120));
-    bar
 }

@@ -32,7 +32,7 @@ pub use orders::{Orders, orders};
 pub use performance::{PerformanceAnswer, performance};
 pub use plugin_events::{PluginEvents, plugin_events};
 pub use status::{Status, status};
-pub use table::Look;
+pub use table::{Column, Look, render};
 
 use serde::Serialize;
 

@@ -16,7 +16,7 @@ pub enum Look {
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Column {
+pub enum Column {
     /// Text.
     Left(&'static str),
     /// Numbers.
@@ -40,7 +40,8 @@ impl Column {
 }
 
 /// A table, ending with a line end; `empty` where there are no rows.
-pub(crate) fn render(
+#[must_use]
+pub fn render(
     look: Look,
     columns: &[Column],
     rows: impl IntoIterator<Item = Vec<String>>,

@@ -5,7 +5,8 @@
 //! sent. Every finding is printed; the command fails if one of them would keep the daemon from
 //! working.
 
-use super::{say, spinner};
+use super::progress::spinner;
+use super::say;
 use crate::app::{self, SystemClock};
 use anyhow::anyhow;
 use fillsync_config::{Account, Config};

@@ -1,0 +1,127 @@
+//! The commands that read the ledger and print what it answers.
+//!
+//! They work whether the daemon runs or not, and change nothing. What is answered stands in
+//! `fillsync-report`, which the HTTP server uses as well, so the two cannot disagree.
+
+use super::{Which, say};
+use crate::app::{self, SystemClock};
+use fillsync_config::Config;
+use fillsync_core::id::GroupName;
+use fillsync_core::port::Clock as _;
+use fillsync_ledger::{AlertFilter, CycleFilter, FillFilter, Reader};
+use fillsync_report::{Answer, CountFilter, DivergenceFilter, Look};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+/// Where to look, and how to print it.
+pub(super) struct Answers<'a> {
+    /// The configuration's file.
+    pub(super) config: &'a Path,
+    /// Whether machines read it.
+    pub(super) json: bool,
+}
+
+impl Answers<'_> {
+    pub(super) fn load(&self) -> anyhow::Result<Config> {
+        Ok(app::load_config(self.config)?.config)
+    }
+
+    fn database(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.load()?.daemon.database)
+    }
+
+    pub(super) fn reader(&self) -> anyhow::Result<Reader> {
+        Ok(Reader::open(self.database()?)?)
+    }
+
+    /// Prints an answer.
+    pub(super) fn print(&self, answer: &impl Answer) -> anyhow::Result<()> {
+        if self.json {
+            return say(&answer.json()?);
+        }
+        let look = if std::io::stdout().is_terminal() {
+            Look::Terminal
+        } else {
+            Look::Plain
+        };
+        say(answer.table(look).trim_end())
+    }
+
+    pub(super) fn fills(
+        &self,
+        which: Which,
+        limit: u32,
+        before: Option<i64>,
+    ) -> anyhow::Result<()> {
+        let filter = FillFilter {
+            account: which.account,
+            symbol: which.symbol,
+            from: which.since,
+            to: which.until,
+            before_id: before,
+            limit: fillsync_report::rows_wanted(Some(limit.into())),
+        };
+        let now = SystemClock.now();
+        self.print(&fillsync_report::fills(&self.reader()?, &filter, now)?)
+    }
+
+    pub(super) fn counts(&self, group: Option<GroupName>, limit: u32) -> anyhow::Result<()> {
+        let filter = CountFilter {
+            group,
+            symbol: None,
+            limit,
+        };
+        let now = SystemClock.now();
+        self.print(&fillsync_report::counts(&self.reader()?, &filter, now)?)
+    }
+
+    pub(super) fn performance(&self, which: Which) -> anyhow::Result<()> {
+        let filter = CycleFilter {
+            account: which.account,
+            symbol: which.symbol,
+            from: which.since,
+            to: which.until,
+        };
+        let now = SystemClock.now();
+        self.print(&fillsync_report::performance(
+            &self.reader()?,
+            &filter,
+            now,
+        )?)
+    }
+
+    pub(super) fn status(&self) -> anyhow::Result<()> {
+        let (path, reader) = (self.database()?, self.reader()?);
+        self.print(&fillsync_report::status(&reader, &path, SystemClock.now())?)
+    }
+
+    pub(super) fn divergences(&self, all: bool) -> anyhow::Result<()> {
+        let filter = DivergenceFilter {
+            group: None,
+            account: None,
+            symbol: None,
+            open_only: !all,
+            limit: fillsync_report::ROWS_MAX,
+        };
+        let now = SystemClock.now();
+        self.print(&fillsync_report::divergences(
+            &self.reader()?,
+            &filter,
+            now,
+        )?)
+    }
+
+    pub(super) fn alerts(&self, limit: u32, before: Option<i64>) -> anyhow::Result<()> {
+        let filter = AlertFilter {
+            before_id: before,
+            ..AlertFilter::default()
+        };
+        let now = SystemClock.now();
+        self.print(&fillsync_report::alerts(
+            &self.reader()?,
+            &filter,
+            limit,
+            now,
+        )?)
+    }
+}
