@@ -22,6 +22,7 @@ mod counts;
 mod crash;
 mod delivery;
 mod facts;
+mod import;
 mod independent_clients;
 mod many_accounts;
 mod plugins;
