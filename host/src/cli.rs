@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 mod accounts;
 mod answers;
+mod backfill;
 mod check;
 mod daemon;
 mod import;
@@ -108,6 +109,24 @@ enum Command {
     },
     /// Recompute everything that can be, and compare it with what is stored.
     Verify,
+    /// Ask the venues for everything in a span that is not proven yet.
+    ///
+    /// What is proven is not asked for again, so an interrupted backfill goes on when the same command
+    /// runs again. A window that fails stays a known gap; what is older than the venue serves is named.
+    /// Old fills are told in one digest when the daemon runs again. The daemon must not run meanwhile.
+    ///
+    /// Exit status: 0 when all of the span is proven, 1 when something of it is not.
+    Backfill {
+        /// Of this account; of all by default.
+        #[arg(long)]
+        account: Option<AccountName>,
+        /// From this time on (RFC 3339, as in 2026-01-01T00:00:00Z).
+        #[arg(long, value_parser = time)]
+        from: VenueTime,
+        /// Before this time (RFC 3339); now by default.
+        #[arg(long, value_parser = time)]
+        to: Option<VenueTime>,
+    },
     /// Take over the records of another program, as old facts: they cause no alert.
     ///
     /// Two kinds of file are read. A SQLite database with a table `fills` (ts, symbol, side, qty, price,
@@ -237,6 +256,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Divergences { all } => answers.divergences(all),
         Command::Alerts { limit, before } => answers.alerts(limit, before),
         Command::Verify => verify::verify(&answers),
+        Command::Backfill { account, from, to } => {
+            let wish = backfill::Wish { account, from, to };
+            runtime()?.block_on(backfill::backfill(&answers, &wish))
+        }
         Command::Import {
             file,
             account,
@@ -262,6 +285,12 @@ fn complain(error: &anyhow::Error) {
     let mut out = std::io::stderr().lock();
     // Nobody can be told that standard error is closed.
     let _ = writeln!(out, "fillsync: {error:#}");
+}
+
+/// Prints something that does not keep a command from working.
+fn warn(text: &str) {
+    // Nobody can be told that standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "fillsync: warning: {text}");
 }
 
 /// Prints a line of an answer.

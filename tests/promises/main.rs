@@ -16,6 +16,7 @@ mod daemon;
 mod rig;
 
 mod agreement;
+mod backfill;
 mod command_line;
 mod configuration;
 mod counts;
