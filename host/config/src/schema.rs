@@ -138,6 +138,9 @@ section! {
         rescan_every: Duration = "15m",
         /// How much of the past such a rescan reads.
         rescan_span: Duration = "24h",
+        /// How long the venue may say that an order filled more than its fills show, before that sum is
+        /// taken for a fill. It gives way to the real ones as soon as they come.
+        infer_after: Duration = "1m",
         /// What is watched. Bybit: "linear", "inverse", "spot", "option"; default: linear only.
         /// Alpaca has no categories.
         categories: Vec<Category>,
