@@ -74,8 +74,17 @@ pub struct KeyReport {
     pub read_only: Option<bool>,
     /// What it could do beyond reading, in the venue's words ("Wallet: Withdraw").
     pub powers: Vec<String>,
+    /// Whether it could place orders; none where the venue does not say.
+    pub can_trade: Option<bool>,
+    /// Whether it could send money out of the venue; none where the venue does not say.
+    pub can_withdraw: Option<bool>,
     /// When it stops working.
     pub expires_at: Option<VenueTime>,
+    /// The network addresses that it is bound to; an empty list works from everywhere, none where the
+    /// venue does not say.
+    pub addresses: Option<Vec<String>>,
+    /// What kind of account it opens, in words ("unified 2.0", "classic"); none where it is not said.
+    pub account_mode: Option<String>,
     /// The venue's clock minus ours, in milliseconds.
     pub clock_offset_ms: i64,
     /// The venue's own id of the account, where it says.
