@@ -12,6 +12,7 @@ mod clock;
 pub mod field;
 mod http;
 mod limit;
+mod page;
 mod redact;
 #[cfg(test)]
 mod responder;
@@ -44,9 +45,6 @@ pub struct AccountSettings {
     /// The settlement coins whose linear orders and positions are asked for (Bybit lists neither
     /// without one). Executions need none. Default: [`bybit::LINEAR_SETTLE_COINS`].
     pub linear_settle_coins: Vec<String>,
-    /// The base coins of options whose executions are asked for (Bybit lists only BTC without one).
-    /// Default: [`bybit::OPTION_BASE_COINS`].
-    pub option_base_coins: Vec<String>,
 }
 
 impl AccountSettings {
@@ -68,7 +66,6 @@ impl AccountSettings {
             api_secret,
             categories,
             linear_settle_coins: bybit::LINEAR_SETTLE_COINS.map(str::to_owned).to_vec(),
-            option_base_coins: bybit::OPTION_BASE_COINS.map(str::to_owned).to_vec(),
         }
     }
 }

@@ -1,53 +1,47 @@
-//! Asks Alpaca and turns answers into pages.
+//! The account at Alpaca: which question answers which call of the port.
 //!
-//! Activities are walked oldest first by the id of the last row seen, until an empty page: new rows then
-//! only add to the end. Orders have no page token, so a full list is walked on by submission time with an
-//! overlap; the id tells repeats apart. The key stands in clear in every request, which is why base URLs
-//! must be TLS and redirects are not followed.
+//! How a request is made is in `session.rs`, how a list is walked in `pages.rs`, what is pushed in
+//! `stream.rs`. Deliberately absent: retries and back-off, which are the poll loop's.
 
-use super::config::{
-    self, CLOCK_TOLERANCE, EARLIER, FILLS_PER_PAGE, LATER, ORDERS_PER_PAGE, REACH, WINDOW_MAX,
-};
-use super::refusal;
-use super::wire;
+use super::config::{self, EARLIER, FILLS_PER_PAGE, LATER, ORDERS_PER_PAGE, REACH, WINDOW_MAX};
+use super::wire::{self, AccountRow};
 use crate::clock::VenueClock;
-use crate::field::{Field, RowError};
-use crate::http::{Answer, Http, encode, key_header};
+use crate::http::{Http, encode, key_header};
 use crate::limit::{Address, Gate};
+use crate::page;
 use crate::redact::Redactor;
 use crate::{AccountSettings, OpenError};
 use async_trait::async_trait;
 use fillsync_core::coverage::Window;
-use fillsync_core::execution::{Execution, Source, VenueKind};
+use fillsync_core::execution::{Execution, VenueKind};
 use fillsync_core::id::{AccountName, Category, OrderId, Symbol};
 use fillsync_core::order::Order;
-use fillsync_core::port::{
-    Clock, Cursor, KeyReport, Page, Positions, Stream, UnreadableRow, Venue, VenueError,
-};
+use fillsync_core::port::{Clock, Cursor, KeyReport, Page, Positions, Stream, Venue, VenueError};
 use fillsync_core::time::VenueTime;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde::Deserialize;
+use reqwest::header::HeaderValue;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-const FILLS: &str = "/v2/account/activities/FILL";
-const ORDERS: &str = "/v2/orders";
+pub(super) const FILLS: &str = "/v2/account/activities/FILL";
+pub(super) const ORDERS: &str = "/v2/orders";
 const POSITIONS: &str = "/v2/positions";
 const ACCOUNT: &str = "/v2/account";
-const CLOCK: &str = "/v2/clock";
 
 /// One account at Alpaca.
 pub struct Alpaca {
-    account: AccountName,
-    categories: Vec<Category>,
-    http: Http,
-    gate: Gate,
-    host_clock: Arc<dyn Clock>,
-    clock: VenueClock,
-    redactor: Redactor,
-    key: HeaderValue,
-    secret: HeaderValue,
+    pub(super) account: AccountName,
+    pub(super) categories: Vec<Category>,
+    pub(super) http: Http,
+    pub(super) gate: Gate,
+    pub(super) host_clock: Arc<dyn Clock>,
+    pub(super) clock: VenueClock,
+    pub(super) redactor: Redactor,
+    pub(super) key: HeaderValue,
+    pub(super) secret: HeaderValue,
+    /// Whether it was said that parents of multi-leg orders are not followed.
+    pub(super) told_of_parents: AtomicBool,
 }
 
 impl std::fmt::Debug for Alpaca {
@@ -56,26 +50,6 @@ impl std::fmt::Debug for Alpaca {
             .field("account", &self.account)
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ClockRow<'a> {
-    #[serde(borrow)]
-    timestamp: Field<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct AccountRow<'a> {
-    #[serde(borrow)]
-    id: Field<'a>,
-    #[serde(borrow)]
-    trading_blocked: Field<'a>,
-    #[serde(borrow)]
-    account_blocked: Field<'a>,
-    #[serde(borrow)]
-    trade_suspended_by_user: Field<'a>,
 }
 
 impl Alpaca {
@@ -94,203 +68,12 @@ impl Alpaca {
             gate: Gate::new(address),
             host_clock,
             clock: VenueClock::default(),
+            told_of_parents: AtomicBool::new(false),
             key: key_header(&settings, "api_key", &settings.api_key)?,
             secret: key_header(&settings, "api_secret", &settings.api_secret)?,
             redactor: Redactor::new([settings.api_key, settings.api_secret]),
             account: settings.account,
         })
-    }
-
-    fn name(&self, path: &str) -> String {
-        format!("account {}: Alpaca {path}", self.account)
-    }
-
-    fn retry(&self, path: &str, what: &str) -> VenueError {
-        VenueError::Retry {
-            what: format!("{}: {what}", self.name(path)),
-        }
-    }
-
-    /// One GET, whatever its status.
-    async fn ask(&self, path: &str, query: &str) -> Result<Answer, VenueError> {
-        self.gate.pass().await?;
-        let headers = HeaderMap::from_iter([
-            (HeaderName::from_static("apca-api-key-id"), self.key.clone()),
-            (
-                HeaderName::from_static("apca-api-secret-key"),
-                self.secret.clone(),
-            ),
-        ]);
-        let url = self.http.url(path, query);
-        self.http
-            .get(url, headers)
-            .await
-            .map_err(|error| match error {
-                VenueError::Retry { what } => VenueError::Retry {
-                    what: format!("account {}: Alpaca {what}", self.account),
-                },
-                other => other,
-            })
-    }
-
-    fn error(&self, path: &str, answer: &Answer) -> Option<VenueError> {
-        let said = self.redactor.clean(&refusal::message(answer));
-        let request = answer
-            .header("x-request-id")
-            .map(|id| format!(" [request {}]", self.redactor.clean(id)))
-            .unwrap_or_default();
-        let what = format!(
-            "{}: HTTP {}: {said}{request}",
-            self.name(path),
-            answer.status
-        );
-        let error = refusal::error(answer, what)?;
-        self.gate.remember(&error);
-        Some(error)
-    }
-
-    /// One GET whose answer is a success.
-    async fn get(&self, path: &str, query: &str) -> Result<Answer, VenueError> {
-        let answer = self.ask(path, query).await?;
-        self.success(path, answer)
-    }
-
-    fn success(&self, path: &str, answer: Answer) -> Result<Answer, VenueError> {
-        // The message is only put together for what is no success.
-        if (200..=299).contains(&answer.status) {
-            return Ok(answer);
-        }
-        match self.error(path, &answer) {
-            None => Ok(answer),
-            Some(error) => Err(error),
-        }
-    }
-
-    fn json<'a, T: Deserialize<'a>>(
-        &self,
-        path: &str,
-        answer: &'a Answer,
-    ) -> Result<T, VenueError> {
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            let text = self.redactor.body(&answer.body);
-            let status = answer.status;
-            self.retry(
-                path,
-                &format!("HTTP {status}: not the JSON that was expected ({error}): {text}"),
-            )
-        })
-    }
-
-    /// The answer's own time, which also checks the clock.
-    fn time_of(&self, answer: &Answer) -> Option<VenueTime> {
-        let date = refusal::date(answer)?;
-        self.clock
-            .compare(date, answer.sent, answer.received, CLOCK_TOLERANCE);
-        Some(date)
-    }
-
-    async fn measure_clock(&self) -> Result<(), VenueError> {
-        let _turn = self.clock.measuring.lock().await;
-        if self.clock.estimate().is_some() {
-            return Ok(());
-        }
-        let answer = self.get(CLOCK, "").await?;
-        let row: ClockRow<'_> = self.json(CLOCK, &answer)?;
-        let said = row
-            .timestamp
-            .text()
-            .and_then(|text| VenueTime::parse(&text).ok());
-        let Some(time) = said.or_else(|| refusal::date(&answer)) else {
-            return Err(self.retry(CLOCK, "the answer has no time"));
-        };
-        self.clock.measured(time, answer.sent, answer.received);
-        Ok(())
-    }
-
-    async fn venue_now(&self) -> Result<VenueTime, VenueError> {
-        if let Some(time) = self.clock.reached() {
-            return Ok(time);
-        }
-        self.measure_clock().await?;
-        self.clock
-            .reached()
-            .ok_or_else(|| self.retry(CLOCK, "the clock was lost while it was measured"))
-    }
-
-    fn read_rows<T>(
-        &self,
-        list: &[&RawValue],
-        venue_time: Option<VenueTime>,
-        next: Option<Cursor>,
-        read: impl Fn(&RawValue) -> Result<T, RowError>,
-    ) -> Page<T> {
-        let mut page = Page {
-            rows: Vec::with_capacity(list.len()),
-            unreadable: Vec::new(),
-            next,
-            venue_time,
-        };
-        for raw in list {
-            match read(raw) {
-                Ok(row) => page.rows.push(row),
-                Err(error) => page.unreadable.push(UnreadableRow {
-                    raw: raw.get().to_owned(),
-                    reason: self.redactor.clean(&error.to_string()),
-                }),
-            }
-        }
-        page
-    }
-
-    /// Where a walk over activities goes on: after the last row, unless there was none.
-    fn after_last(
-        &self,
-        list: &[&RawValue],
-        token: Option<&Cursor>,
-    ) -> Result<Option<Cursor>, VenueError> {
-        let Some(last) = list.last() else {
-            return Ok(None);
-        };
-        let id = wire::activity_id(last)
-            .ok_or_else(|| self.retry(FILLS, "the last row of the page has no id to go on from"))?;
-        if token.is_some_and(|Cursor(token)| *token == id) {
-            return Err(self.retry(
-                FILLS,
-                "the page led back to itself; the traversal is not complete",
-            ));
-        }
-        Ok(Some(Cursor(id)))
-    }
-
-    /// Where a walk over orders goes on: before the oldest of a full list, with the oldest again, because
-    /// `until` leaves out its own moment and others may share it.
-    fn before_oldest(
-        &self,
-        list: &[&RawValue],
-        until: Option<&Cursor>,
-    ) -> Result<Option<Cursor>, VenueError> {
-        if list.len() < ORDERS_PER_PAGE {
-            return Ok(None);
-        }
-        let oldest = list
-            .last()
-            .and_then(|row| wire::submitted_at(row))
-            .ok_or_else(|| {
-                self.retry(
-                    ORDERS,
-                    "the last order of a full list has no submission time",
-                )
-            })?;
-        let next = oldest.plus(Duration::from_micros(1)).to_string();
-        if until.is_some_and(|Cursor(until)| *until == next) {
-            return Err(VenueError::Rejected {
-                what: format!(
-                    "{}: {ORDERS_PER_PAGE} orders at one instant, {oldest}",
-                    self.name(ORDERS)
-                ),
-            });
-        }
-        Ok(Some(Cursor(next)))
     }
 }
 
@@ -328,17 +111,8 @@ impl Venue for Alpaca {
     ) -> Result<Page<Execution>, VenueError> {
         let after = encode(&window.from.minus(EARLIER).to_string());
         let until = encode(&window.to.plus(LATER).to_string());
-        let mut query =
-            format!("after={after}&until={until}&direction=asc&page_size={FILLS_PER_PAGE}");
-        if let Some(Cursor(token)) = cursor {
-            query = format!("{query}&page_token={}", encode(token));
-        }
-        let answer = self.get(FILLS, &query).await?;
-        let list: Vec<&RawValue> = self.json(FILLS, &answer)?;
-        let next = self.after_last(&list, cursor)?;
-        Ok(self.read_rows(&list, self.time_of(&answer), next, |raw| {
-            wire::read_fill(raw, &self.account, category, Source::Poll)
-        }))
+        let query = format!("after={after}&until={until}&direction=asc&page_size={FILLS_PER_PAGE}");
+        self.fills_page(query, category, None, cursor).await
     }
 
     async fn open_orders(
@@ -353,9 +127,9 @@ impl Venue for Alpaca {
         let answer = self.get(ORDERS, &query).await?;
         let list: Vec<&RawValue> = self.json(ORDERS, &answer)?;
         let next = self.before_oldest(&list, cursor)?;
-        Ok(self.read_rows(&list, self.time_of(&answer), next, |raw| {
-            wire::read_order(raw, &self.account, category)
-        }))
+        let time = self.time_of(&answer);
+        let read = |raw: &RawValue| self.read_order(raw, category);
+        Ok(page::page(&list, time, next, &self.redactor, read))
     }
 
     async fn order(
@@ -371,25 +145,28 @@ impl Venue for Alpaca {
         }
         let answer = self.success(&path, answer)?;
         let raw: &RawValue = self.json(&path, &answer)?;
-        wire::read_order(raw, &self.account, category)
-            .map(Some)
-            .map_err(|error| {
-                let reason = self.redactor.clean(&error.to_string());
-                VenueError::Rejected {
-                    what: format!("{}: cannot be read: {reason}", self.name(&path)),
-                }
-            })
+        let page = page::page(&[raw], None, None, &self.redactor, |raw| {
+            self.read_order(raw, category)
+        });
+        let what = format!("{}: the order", self.name(&path));
+        Ok(page::all_of(page, &what)?.pop())
     }
 
     async fn executions_of(
         &self,
-        _category: &Category,
+        category: &Category,
         _symbol: &Symbol,
         order_id: &OrderId,
-        _cursor: Option<&Cursor>,
+        cursor: Option<&Cursor>,
     ) -> Result<Page<Execution>, VenueError> {
-        let what = format!("order {order_id}: its executions cannot be asked for yet");
-        Err(VenueError::Rejected { what })
+        // `order_id` is taken since 2026-07-29; a server that does not know it answers everything, so what
+        // belongs to other orders is left out here.
+        let query = format!(
+            "order_id={}&direction=asc&page_size={FILLS_PER_PAGE}",
+            encode(order_id.as_str())
+        );
+        self.fills_page(query, category, Some(order_id), cursor)
+            .await
     }
 
     async fn stream(&self) -> Result<Box<dyn Stream>, VenueError> {
@@ -401,20 +178,15 @@ impl Venue for Alpaca {
         let asked_at = self.venue_now().await?;
         let answer = self.get(POSITIONS, "").await?;
         let list: Vec<&RawValue> = self.json(POSITIONS, &answer)?;
-        let page = self.read_rows(&list, self.time_of(&answer), None, wire::read_position);
+        let time = self.time_of(&answer);
+        let page = page::page(&list, time, None, &self.redactor, wire::read_position);
         // A position that is left out would look flat, so one bad row costs the whole answer.
-        if let Some(bad) = page.unreadable.first() {
-            let what = format!(
-                "{}: a position cannot be read: {}",
-                self.name(POSITIONS),
-                bad.reason
-            );
-            return Err(VenueError::Rejected { what });
-        }
+        let what = format!("{}: a position", self.name(POSITIONS));
+        let positions = page::all_of(page, &what)?;
         // The `Date` header has whole seconds: the moment before the question is the closer one.
         Ok(Some(Positions {
             at: asked_at,
-            positions: page.rows.into_iter().flatten().collect(),
+            positions,
         }))
     }
 
@@ -441,7 +213,12 @@ impl Venue for Alpaca {
         Ok(KeyReport {
             read_only: None,
             powers: vec![trading],
+            can_trade: Some(blocked.is_empty()),
+            // Whether a key may move crypto out is a setting of the account that no answer tells.
+            can_withdraw: None,
             expires_at: None,
+            addresses: None,
+            account_mode: row.status.text().map(|status| status.into_owned()),
             clock_offset_ms: venue.ms().saturating_sub(self.host_clock.now().ms()),
             uid,
         })

@@ -8,7 +8,9 @@
 
 mod client;
 mod config;
+mod pages;
 mod refusal;
+mod session;
 #[cfg(test)]
 mod tests;
 pub mod wire;

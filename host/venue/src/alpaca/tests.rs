@@ -74,7 +74,9 @@ fn fill(raw: &RawValue) -> Execution {
 }
 
 fn order(body: &str) -> Order {
-    read_order(one(body), &account(), &fills()).unwrap()
+    read_order(one(body), &account(), &fills())
+        .unwrap()
+        .unwrap()
 }
 
 fn quantity(text: &str) -> Quantity {
@@ -165,7 +167,7 @@ fn a_documented_fill_is_read_and_a_broken_one_names_its_field() {
 fn recorded_orders_are_read() {
     let orders: Vec<_> = list(fixture!("recorded_orders.json"))
         .iter()
-        .map(|raw| read_order(raw, &account(), &fills()).unwrap())
+        .map(|raw| read_order(raw, &account(), &fills()).unwrap().unwrap())
         .collect();
     assert_eq!(orders[0].status, OrderStatus::Filled);
     assert_eq!(
@@ -425,5 +427,71 @@ async fn a_full_list_of_orders_is_walked_on_with_an_overlap() {
         responder.heads()[1].contains("until=2026-01-01T00%3A00%3A00.999501Z"),
         "{}",
         responder.heads()[1]
+    );
+}
+
+#[tokio::test]
+async fn one_orders_fills_are_asked_for_by_its_id_and_other_rows_are_left_out() {
+    // An older server does not know `order_id` and answers with everything.
+    let body = fixture!("recorded_fills.json");
+    let responder =
+        Responder::start(vec![json("200 OK", "", body), json("200 OK", "", "[]")]).await;
+    let venue = venue_at(&responder.url);
+    let id = OrderId::new("41e50621-273f-44a3-93fd-174dcf068fd0").unwrap();
+    let symbol = Symbol::new("HRB").unwrap();
+    let page = venue
+        .executions_of(&fills(), &symbol, &id, None)
+        .await
+        .unwrap();
+    let quantities: Vec<_> = page.rows.iter().map(|row| row.quantity).collect();
+    assert_eq!(quantities, [quantity("104"), quantity("191")]);
+    let last = venue
+        .executions_of(&fills(), &symbol, &id, page.next.as_ref())
+        .await
+        .unwrap();
+    assert_eq!((last.rows.len(), last.next), (0, None));
+    let head = responder.heads().remove(1);
+    assert!(
+        head.contains("?order_id=41e50621-273f-44a3-93fd-174dcf068fd0&direction=asc&page_size=100&page_token=20200522033150594%3A%3Aa815"),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn the_parent_of_a_multi_leg_order_is_no_order_and_its_legs_are() {
+    // By the OpenAPI: parents have no symbol and an empty side; legs are listed flat with `nested=false`.
+    let parent = r#"{"id":"p","symbol":null,"side":"","order_class":"mleg","type":"limit","status":"new",
+        "qty":"1","filled_qty":"0","created_at":"2026-01-01T00:00:00Z","legs":null}"#;
+    let leg = r#"{"id":"l","symbol":"SPY260320C00600000","asset_class":"us_option","side":"sell",
+        "order_class":"mleg","position_intent":"sell_to_open","type":"","status":"new","qty":"1","filled_qty":"0",
+        "created_at":"2026-01-01T00:00:00Z"}"#;
+    let nameless = r#"{"id":"n","symbol":"","side":"buy","order_class":"","type":"limit","status":"new",
+        "created_at":"2026-01-01T00:00:00Z"}"#;
+    let responder = Responder::start(vec![
+        json("200 OK", "", &format!("[{parent},{leg},{nameless}]")),
+        json("200 OK", "", parent),
+    ])
+    .await;
+    let venue = venue_at(&responder.url);
+    let page = venue.open_orders(&fills(), None).await.unwrap();
+    let ids: Vec<_> = page.rows.iter().map(|row| row.order_id.as_str()).collect();
+    assert_eq!(ids, ["l"]);
+    assert_eq!(page.unreadable.len(), 1, "{:?}", page.unreadable);
+    assert_eq!(page.unreadable[0].reason, "symbol is missing or empty");
+    let (symbol, id) = (Symbol::new("SPY").unwrap(), OrderId::new("p").unwrap());
+    assert_eq!(venue.order(&fills(), &symbol, &id).await, Ok(None));
+}
+
+#[test]
+fn an_average_price_is_one_only_where_something_filled() {
+    assert_eq!(order(fixture!("documented_order.json")).average_price, None);
+    let recorded: Vec<_> = list(fixture!("recorded_orders.json"))
+        .iter()
+        .filter_map(|raw| read_order(raw, &account(), &fills()).unwrap())
+        .map(|order| order.average_price.is_some() == order.filled_quantity.is_positive())
+        .collect();
+    assert!(
+        recorded.len() > 3 && recorded.iter().all(|agree| *agree),
+        "{recorded:?}"
     );
 }

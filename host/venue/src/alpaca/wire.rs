@@ -21,6 +21,27 @@ use std::str::FromStr;
 /// The quotes of crypto pairs, the longer of two that fit first.
 const CRYPTO_QUOTES: [&str; 4] = ["USDT", "USDC", "USD", "BTC"];
 
+/// `GET /v2/account`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AccountRow<'a> {
+    /// The account's id.
+    #[serde(borrow)]
+    pub id: Field<'a>,
+    /// `ACTIVE` and the like.
+    #[serde(borrow)]
+    pub status: Field<'a>,
+    /// No orders are taken.
+    #[serde(borrow)]
+    pub trading_blocked: Field<'a>,
+    /// Nothing can be done with the account.
+    #[serde(borrow)]
+    pub account_blocked: Field<'a>,
+    /// Its owner suspended trading.
+    #[serde(borrow)]
+    pub trade_suspended_by_user: Field<'a>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct FillRow<'a> {
@@ -154,6 +175,12 @@ struct OrderRow<'a> {
     qty: Field<'a>,
     #[serde(borrow)]
     filled_qty: Field<'a>,
+    #[serde(borrow)]
+    filled_avg_price: Field<'a>,
+    #[serde(borrow)]
+    asset_class: Field<'a>,
+    #[serde(borrow)]
+    order_class: Field<'a>,
     #[serde(borrow, rename = "type")]
     kind: Field<'a>,
     #[serde(borrow)]
@@ -184,8 +211,8 @@ pub fn submitted_at(raw: &RawValue) -> Option<VenueTime> {
         .and_then(|text| VenueTime::parse(&text).ok())
 }
 
-/// Reads one order. The parent of a multi-leg option order has no symbol and no side of its own and
-/// cannot be read; its legs can.
+/// Reads one order; none for the parent of a multi-leg option order: it has neither a symbol nor a side
+/// of its own and nothing fills under its id, while its legs are orders of their own.
 ///
 /// # Errors
 /// When a field that an order cannot do without is missing or cannot be read.
@@ -193,8 +220,11 @@ pub fn read_order(
     raw: &RawValue,
     account: &AccountName,
     category: &Category,
-) -> Result<Order, RowError> {
+) -> Result<Option<Order>, RowError> {
     let row: OrderRow<'_> = fields(raw)?;
+    if row.symbol.text().is_none() && row.order_class.text().as_deref() == Some("mleg") {
+        return Ok(None);
+    }
     let kind_text = row
         .kind
         .text()
@@ -207,11 +237,11 @@ pub fn read_order(
     let market = Market {
         account: account.clone(),
         category: category.clone(),
-        symbol: row.symbol.need("symbol", trimmed_symbol)?,
+        symbol: symbol(row.symbol, row.asset_class)?,
     };
     let created_at = row.created_at.need("created_at", VenueTime::parse)?;
     let intent = row.position_intent.text();
-    Ok(Order {
+    Ok(Some(Order {
         market,
         order_id: row.id.need("id", OrderId::from_str)?,
         client_order_id: row
@@ -231,7 +261,10 @@ pub fn read_order(
             .read("filled_qty", Quantity::parse)?
             .unwrap_or(Quantity::ZERO)
             .abs(),
-        average_price: None,
+        average_price: row
+            .filled_avg_price
+            .read("filled_avg_price", Price::parse)?
+            .filter(|price| price.is_positive()),
         status: order_status(row.status.text().as_deref().unwrap_or("")),
         created_at,
         updated_at: row
@@ -241,7 +274,7 @@ pub fn read_order(
         replaces: row.replaces.read("replaces", OrderId::from_str)?,
         kind,
         raw: raw.get().to_owned(),
-    })
+    }))
 }
 
 fn kind(text: &str) -> (OrderKind, StopKind) {
@@ -308,18 +341,7 @@ pub fn read_position(raw: &RawValue) -> Result<Option<Position>, RowError> {
     if quantity.is_zero() {
         return Ok(None);
     }
-    let is_crypto = row
-        .asset_class
-        .text()
-        .is_some_and(|class| class.starts_with("crypto"));
-    let symbol = row.symbol.need("symbol", |text| {
-        let text = text.trim();
-        Symbol::new(if is_crypto {
-            slashed(text)
-        } else {
-            text.to_owned()
-        })
-    })?;
+    let symbol = symbol(row.symbol, row.asset_class)?;
     // The side and the sign say the same; older rows of shorts have been seen without the sign.
     let is_short = quantity.is_negative() || row.side.text().as_deref() == Some("short");
     let quantity = if is_short { -quantity.abs() } else { quantity };
@@ -330,7 +352,22 @@ pub fn read_position(raw: &RawValue) -> Result<Option<Position>, RowError> {
     }))
 }
 
-/// `BTCUSD`, as positions of crypto spell it, in the spelling of orders and fills: `BTC/USD`.
+/// A symbol in the spelling of REST's fills, whose rows do not say what class of asset they are of.
+fn symbol(symbol: Field<'_>, asset_class: Field<'_>) -> Result<Symbol, RowError> {
+    let is_crypto = asset_class
+        .text()
+        .is_some_and(|class| class.starts_with("crypto"));
+    symbol.need("symbol", |text| {
+        let text = text.trim();
+        Symbol::new(if is_crypto {
+            slashed(text)
+        } else {
+            text.to_owned()
+        })
+    })
+}
+
+/// `BTCUSD`, as positions and older streams of crypto spell it, in the spelling of orders and fills: `BTC/USD`.
 fn slashed(symbol: &str) -> String {
     let pair = CRYPTO_QUOTES.iter().find_map(|quote| {
         let base = symbol.strip_suffix(quote)?;

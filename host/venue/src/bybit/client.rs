@@ -1,18 +1,15 @@
-//! Asks Bybit and turns answers into pages.
+//! The account at Bybit: which question answers which call of the port.
 //!
-//! A traversal of a category that must be asked for coin by coin walks the coins in its cursor
-//! (`part|venue's cursor`), so it ends only after the last page of the last coin. A page that leads back to
-//! itself is an error, an empty one is the end. How a request is signed is in `session.rs`.
+//! How a request is signed is in `session.rs`, how a list is walked in `pages.rs`, what is pushed in
+//! `stream.rs`. Deliberately absent: retries and back-off, which are the poll loop's.
 
-use super::config::{
-    self, CLOCK_TOLERANCE, EXECUTIONS_PER_PAGE, ORDERS_PER_PAGE, POSITION_PAGES_MAX,
-    POSITIONS_PER_PAGE, REACH, Slices, WINDOW_MAX,
-};
+use super::config::{self, EXECUTIONS_PER_PAGE, ORDERS_PER_PAGE, REACH, Slices, WINDOW_MAX};
+use super::options::OptionParts;
+use super::pages::{oldest, window_ms};
 use super::session::SERVER_TIME;
-use super::wire::{self, Envelope, KeyRow};
+use super::wire;
 use crate::clock::VenueClock;
-use crate::field::RowError;
-use crate::http::{Http, encode, encode_verbatim, key_header};
+use crate::http::{Http, encode, key_header};
 use crate::limit::{Address, Gate};
 use crate::redact::Redactor;
 use crate::{AccountSettings, OpenError};
@@ -21,28 +18,23 @@ use fillsync_core::coverage::Window;
 use fillsync_core::execution::{Execution, Source, VenueKind};
 use fillsync_core::id::{AccountName, Category, OrderId, Symbol};
 use fillsync_core::order::Order;
-use fillsync_core::port::{
-    Clock, Cursor, KeyReport, Page, Position, Positions, Stream, UnreadableRow, Venue, VenueError,
-};
+use fillsync_core::port::{Clock, Cursor, KeyReport, Page, Positions, Stream, Venue, VenueError};
 use fillsync_core::time::VenueTime;
 use reqwest::header::HeaderValue;
 use secrecy::SecretString;
-use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 const EXECUTIONS: &str = "/v5/execution/list";
 const ORDERS_OPEN: &str = "/v5/order/realtime";
 const ORDERS_CLOSED: &str = "/v5/order/history";
-const POSITIONS: &str = "/v5/position/list";
-const KEY: &str = "/v5/user/query-api";
 
 /// One account at Bybit.
 pub struct Bybit {
     pub(super) account: AccountName,
     pub(super) categories: Vec<Category>,
     pub(super) slices: Slices,
+    pub(super) option_parts: OptionParts,
     pub(super) http: Http,
     pub(super) gate: Gate,
     pub(super) host_clock: Arc<dyn Clock>,
@@ -59,19 +51,6 @@ impl std::fmt::Debug for Bybit {
             .field("account", &self.account)
             .finish_non_exhaustive()
     }
-}
-
-/// The window's times as Bybit wants them: milliseconds, both ends inclusive. The start is cut and the
-/// end is rounded so that every moment of the half-open window is asked for.
-pub(super) fn window_ms(window: Window) -> (i64, i64) {
-    let from = window.from.ms();
-    let end = window
-        .to
-        .us()
-        .saturating_add(999)
-        .div_euclid(1_000)
-        .saturating_sub(1);
-    (from, end.max(from))
 }
 
 impl Bybit {
@@ -91,6 +70,7 @@ impl Bybit {
             http: Http::open(&settings, address.clients(), *address.limits())?,
             gate: Gate::new(address),
             slices: Slices::of(&settings),
+            option_parts: OptionParts::default(),
             host_clock,
             clock: VenueClock::default(),
             redactor: Redactor::new([settings.api_key.clone(), settings.api_secret.clone()]),
@@ -101,174 +81,6 @@ impl Bybit {
             categories: settings.categories,
         })
     }
-
-    /// One page of rows, each given to `read`.
-    async fn page<T>(
-        &self,
-        path: &str,
-        query: &str,
-        cursor: &str,
-        read: impl Fn(&RawValue) -> Result<T, RowError> + Send,
-    ) -> Result<Page<T>, VenueError> {
-        let query = match cursor {
-            "" => query.to_owned(),
-            cursor => format!("{query}&cursor={}", encode_verbatim(cursor)),
-        };
-        let answer = self.get(path, &query).await?;
-        let envelope: Envelope<'_> = serde_json::from_slice(&answer.body)
-            .map_err(|error| self.no_json(path, &answer, &error))?;
-        let Some(list) = envelope.result.list else {
-            return Err(self.retry(path, "the answer is a success without a list"));
-        };
-        let next = envelope.result.next_page_cursor.unwrap_or_default();
-        if !list.is_empty() && !next.is_empty() && next == cursor {
-            return Err(self.retry(
-                path,
-                "the page led back to itself; the traversal is not complete",
-            ));
-        }
-        let venue_time = envelope.time.map(VenueTime::from_ms);
-        if let Some(time) = venue_time {
-            self.clock
-                .compare(time, answer.sent, answer.received, CLOCK_TOLERANCE);
-        }
-        // A cursor stands on the last page as well: an empty page is the end.
-        let next = (!list.is_empty() && !next.is_empty()).then(|| Cursor(next.into_owned()));
-        let mut page = Page {
-            rows: Vec::with_capacity(list.len()),
-            unreadable: Vec::new(),
-            next,
-            venue_time,
-        };
-        for raw in list {
-            match read(raw) {
-                Ok(row) => page.rows.push(row),
-                Err(error) => page.unreadable.push(UnreadableRow {
-                    raw: raw.get().to_owned(),
-                    reason: self.redactor.clean(&error.to_string()),
-                }),
-            }
-        }
-        Ok(page)
-    }
-
-    /// One page of a list that is asked for in parts; the cursor says which part.
-    async fn part_page<T>(
-        &self,
-        path: &str,
-        query: &str,
-        parts: &[String],
-        cursor: Option<&Cursor>,
-        read: impl Fn(&RawValue) -> Result<T, RowError> + Send,
-    ) -> Result<Page<T>, VenueError> {
-        let (part, venue_cursor) = match cursor {
-            None => (parts.first().map_or("", String::as_str), ""),
-            Some(Cursor(text)) => text.split_once('|').ok_or_else(|| VenueError::Rejected {
-                what: format!(
-                    "{}: the cursor {text:?} is not one of this adapter",
-                    self.name(path)
-                ),
-            })?,
-        };
-        let query = if part.is_empty() {
-            query.to_owned()
-        } else {
-            format!("{query}&{part}")
-        };
-        let mut page = self.page(path, &query, venue_cursor, read).await?;
-        page.next = match page.next {
-            Some(Cursor(next)) => Some(Cursor(format!("{part}|{next}"))),
-            None => parts
-                .iter()
-                .skip_while(|known| *known != part)
-                .nth(1)
-                .map(|following| Cursor(format!("{following}|"))),
-        };
-        Ok(page)
-    }
-
-    /// All positions of one part of a category; returns when the oldest of its pages was true.
-    async fn part_positions(
-        &self,
-        category: &Category,
-        part: &str,
-        into: &mut Vec<Position>,
-    ) -> Result<Option<VenueTime>, VenueError> {
-        let mut query = format!("category={category}&limit={POSITIONS_PER_PAGE}");
-        if !part.is_empty() {
-            query = format!("{query}&{part}");
-        }
-        let mut cursor = String::new();
-        let mut at: Option<VenueTime> = None;
-        for _ in 0..POSITION_PAGES_MAX {
-            let page = self
-                .page(POSITIONS, &query, &cursor, wire::read_position)
-                .await?;
-            // A position that is left out would look flat, so one bad row costs the whole answer.
-            if let Some(bad) = page.unreadable.first() {
-                let what = format!(
-                    "{}: a position cannot be read: {}",
-                    self.name(POSITIONS),
-                    bad.reason
-                );
-                return Err(VenueError::Rejected { what });
-            }
-            at = oldest(at, page.venue_time);
-            into.extend(page.rows.into_iter().flatten());
-            match page.next {
-                Some(Cursor(next)) => cursor = next,
-                None => return Ok(at),
-            }
-        }
-        let rows = POSITION_PAGES_MAX.saturating_mul(POSITIONS_PER_PAGE as usize);
-        Err(VenueError::Rejected {
-            what: format!("{}: more than {rows} positions", self.name(POSITIONS)),
-        })
-    }
-
-    fn key_report(&self, row: &KeyRow<'_>, clock_offset_ms: i64) -> KeyReport {
-        let read_only = match row.read_only.text().as_deref() {
-            Some("1") => Some(true),
-            Some("0") => Some(false),
-            _ => None,
-        };
-        let expires_at = row
-            .expired_at
-            .text()
-            .and_then(|text| VenueTime::parse(&text).ok())
-            .filter(|time| *time > VenueTime::EPOCH);
-        KeyReport {
-            read_only,
-            powers: if read_only == Some(true) {
-                Vec::new()
-            } else {
-                powers(row.permissions)
-            },
-            expires_at,
-            clock_offset_ms,
-            uid: row
-                .user_id
-                .text()
-                .map(|text| text.into_owned())
-                .filter(|uid| uid != "0"),
-        }
-    }
-}
-
-fn oldest(one: Option<VenueTime>, other: Option<VenueTime>) -> Option<VenueTime> {
-    [one, other].into_iter().flatten().min()
-}
-
-/// Everything that a key may do beyond reading, as `Group: Permission`.
-fn powers(permissions: Option<&RawValue>) -> Vec<String> {
-    let groups: BTreeMap<String, Vec<String>> = permissions
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
-    groups
-        .iter()
-        .flat_map(|(group, names)| names.iter().map(move |name| format!("{group}: {name}")))
-        .filter(|power| power != "Exchange: ExchangeHistory")
-        .collect()
 }
 
 #[async_trait]
@@ -313,13 +125,13 @@ impl Venue for Bybit {
         let query = format!(
             "category={category}&startTime={from}&endTime={end}&limit={EXECUTIONS_PER_PAGE}"
         );
-        self.part_page(
-            EXECUTIONS,
-            &query,
-            self.slices.executions(category),
-            cursor,
-            |raw| wire::read_execution(raw, &self.account, category, Source::Poll),
-        )
+        let parts = match category.as_str() {
+            "option" => self.option_parts().await?,
+            _ => vec![String::new()],
+        };
+        self.part_page(EXECUTIONS, &query, &parts, cursor, |raw| {
+            wire::read_execution(raw, &self.account, category, Source::Poll).map(Some)
+        })
         .await
     }
 
@@ -334,7 +146,7 @@ impl Venue for Bybit {
             &query,
             self.slices.orders(category),
             cursor,
-            |raw| wire::read_order(raw, &self.account, category),
+            |raw| wire::read_order(raw, &self.account, category).map(Some),
         )
         .await
     }
@@ -354,7 +166,7 @@ impl Venue for Bybit {
         for path in [ORDERS_OPEN, ORDERS_CLOSED] {
             let page = self
                 .page(path, &query, "", |raw| {
-                    wire::read_order(raw, &self.account, category)
+                    wire::read_order(raw, &self.account, category).map(Some)
                 })
                 .await?;
             if let Some(order) = page
@@ -378,13 +190,24 @@ impl Venue for Bybit {
 
     async fn executions_of(
         &self,
-        _category: &Category,
-        _symbol: &Symbol,
+        category: &Category,
+        symbol: &Symbol,
         order_id: &OrderId,
-        _cursor: Option<&Cursor>,
+        cursor: Option<&Cursor>,
     ) -> Result<Page<Execution>, VenueError> {
-        let what = format!("order {order_id}: its executions cannot be asked for yet");
-        Err(VenueError::Rejected { what })
+        // `orderId` overrides every other parameter, times and coins too: no window can be missed, and
+        // the category only says in which space the id is looked up.
+        let query = format!(
+            "category={category}&symbol={}&orderId={}&limit={EXECUTIONS_PER_PAGE}",
+            encode(symbol.as_str()),
+            encode(order_id.as_str())
+        );
+        let cursor = cursor.map_or("", |Cursor(text)| text);
+        self.page(EXECUTIONS, &query, cursor, |raw| {
+            let row = wire::read_execution(raw, &self.account, category, Source::Poll)?;
+            Ok((row.order_id.as_ref() == Some(order_id)).then_some(row))
+        })
+        .await
     }
 
     async fn stream(&self) -> Result<Box<dyn Stream>, VenueError> {
@@ -412,14 +235,6 @@ impl Venue for Bybit {
     }
 
     async fn key(&self) -> Result<KeyReport, VenueError> {
-        let answer = self.get(KEY, "").await?;
-        let bare = self.bare(KEY, &answer)?;
-        let row: KeyRow<'_> = match bare.result {
-            Some(raw) => serde_json::from_str(raw.get())
-                .map_err(|error| self.no_json(KEY, &answer, &error))?,
-            None => return Err(self.retry(KEY, "the answer is a success without a result")),
-        };
-        let venue = self.signing_time().await?;
-        Ok(self.key_report(&row, venue.ms().saturating_sub(self.host_clock.now().ms())))
+        self.key_report().await
     }
 }

@@ -10,8 +10,6 @@ use std::time::Duration;
 /// The settlement coins of linear contracts, asked for one after the other: `order/realtime` and
 /// `position/list` refuse `category=linear` without a symbol or a coin.
 pub const LINEAR_SETTLE_COINS: [&str; 2] = ["USDT", "USDC"];
-/// The base coins of options: `execution/list` answers for BTC alone when none is named.
-pub const OPTION_BASE_COINS: [&str; 3] = ["BTC", "ETH", "SOL"];
 
 /// Rows of one page of `execution/list`: the most that is allowed.
 pub(super) const EXECUTIONS_PER_PAGE: u32 = 100;
@@ -33,35 +31,19 @@ pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_millis(500);
 
 const CATEGORIES: [&str; 4] = ["linear", "inverse", "spot", "option"];
 
-/// The parts in which each kind of list is asked for. A part is a query parameter, or empty for all.
+/// The parts in which orders and positions are asked for. A part is a query parameter, or empty for all.
 #[derive(Debug, Clone)]
 pub(super) struct Slices {
     linear: Vec<String>,
-    option: Vec<String>,
     whole: Vec<String>,
 }
 
 impl Slices {
     pub(super) fn of(settings: &AccountSettings) -> Self {
-        let parts = |name: &str, coins: &[String]| {
-            coins
-                .iter()
-                .map(|coin| format!("{name}={coin}"))
-                .collect::<Vec<_>>()
-        };
+        let coins = settings.linear_settle_coins.iter();
         Self {
-            linear: parts("settleCoin", &settings.linear_settle_coins),
-            option: parts("baseCoin", &settings.option_base_coins),
+            linear: coins.map(|coin| format!("settleCoin={coin}")).collect(),
             whole: vec![String::new()],
-        }
-    }
-
-    /// For `execution/list`: only options have to be asked for by coin.
-    pub(super) fn executions(&self, category: &Category) -> &[String] {
-        if category.as_str() == "option" {
-            &self.option
-        } else {
-            &self.whole
         }
     }
 
@@ -90,28 +72,22 @@ pub(super) fn check(settings: &AccountSettings) -> Result<(), OpenError> {
             return Err(refuse(category.as_str()));
         }
     }
-    for (coins, category) in [
-        (&settings.linear_settle_coins, "linear"),
-        (&settings.option_base_coins, "option"),
-    ] {
-        let followed = settings.categories.iter().any(|c| c.as_str() == category);
-        if followed && coins.is_empty() {
-            return Err(OpenError::Coin {
-                account: settings.account.clone(),
-                coin: String::new(),
-            });
-        }
-        for coin in coins {
-            let is_coin = !coin.is_empty()
-                && coin
-                    .bytes()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-            if !is_coin {
-                return Err(OpenError::Coin {
-                    account: settings.account.clone(),
-                    coin: coin.clone(),
-                });
-            }
+    let coins = &settings.linear_settle_coins;
+    let refuse = |coin: &str| OpenError::Coin {
+        account: settings.account.clone(),
+        coin: coin.to_owned(),
+    };
+    let is_followed = settings.categories.iter().any(|c| c.as_str() == "linear");
+    if is_followed && coins.is_empty() {
+        return Err(refuse(""));
+    }
+    for coin in coins {
+        let is_coin = !coin.is_empty()
+            && coin
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        if !is_coin {
+            return Err(refuse(coin));
         }
     }
     Ok(())

@@ -8,6 +8,9 @@
 
 mod client;
 mod config;
+mod key;
+mod options;
+mod pages;
 mod refusal;
 mod session;
 mod symbol;
@@ -16,4 +19,4 @@ mod tests;
 pub mod wire;
 
 pub use client::Bybit;
-pub use config::{LINEAR_SETTLE_COINS, OPTION_BASE_COINS};
+pub use config::LINEAR_SETTLE_COINS;

@@ -88,9 +88,36 @@ pub struct KeyRow<'a> {
     /// RFC 3339; 1970 for keys that do not expire.
     #[serde(borrow)]
     pub expired_at: Field<'a>,
+    /// Whole days until the key expires; negative for keys that do not.
+    #[serde(borrow)]
+    pub deadline_day: Field<'a>,
+    /// The addresses that may use the key; `*` is any.
+    #[serde(borrow)]
+    pub ips: Option<&'a RawValue>,
+    /// 1 for a unified account, 0 for a classic one.
+    #[serde(borrow)]
+    pub uta: Field<'a>,
     /// The account's id.
     #[serde(borrow, rename = "userID")]
     pub user_id: Field<'a>,
+}
+
+/// `GET /v5/account/info`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AccountRow<'a> {
+    /// 1 classic, 3 and 4 unified 1.0, 5 and 6 unified 2.0.
+    #[serde(borrow)]
+    pub unified_margin_status: Field<'a>,
+}
+
+/// One row of `GET /v5/market/option-base-coins`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct OptionRow<'a> {
+    /// What the options are on.
+    #[serde(borrow)]
+    pub base_coin: Field<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -326,6 +353,8 @@ struct OrderRow<'a> {
     #[serde(borrow)]
     cum_exec_qty: Field<'a>,
     #[serde(borrow)]
+    avg_price: Field<'a>,
+    #[serde(borrow)]
     order_status: Field<'a>,
     #[serde(borrow)]
     created_time: Field<'a>,
@@ -378,7 +407,10 @@ pub fn read_order(
             .read("cumExecQty", Quantity::parse)?
             .unwrap_or(Quantity::ZERO)
             .abs(),
-        average_price: None,
+        average_price: row
+            .avg_price
+            .read("avgPrice", Price::parse)?
+            .filter(|price| price.is_positive()),
         status: order_status(row.order_status.text().as_deref().unwrap_or("")),
         created_at,
         updated_at: row
