@@ -10,7 +10,9 @@ use crate::{AccountSettings, OpenError};
 use fillsync_core::port::VenueError;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
+use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -21,12 +23,22 @@ pub(crate) struct Clients {
     loopback: Client,
     /// Follows `HTTPS_PROXY` and `NO_PROXY`, as operators behind a proxy expect.
     outside: Client,
+    /// The trust of streams: what this machine trusts, as for requests.
+    tls: Arc<rustls::ClientConfig>,
 }
 
 impl Clients {
     pub(crate) fn new(limits: &Limits) -> Result<Self, OpenError> {
         // The provider is process-wide; a second installation is refused and harmless.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let provider = rustls::crypto::ring::default_provider();
+        let _ = provider.clone().install_default();
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .and_then(BuilderVerifierExt::with_platform_verifier)
+            .map_err(|error| OpenError::Client {
+                what: chain(&error),
+            })?
+            .with_no_client_auth();
         let builder = || {
             Client::builder()
                 .user_agent(concat!("fillsync/", env!("CARGO_PKG_VERSION")))
@@ -43,6 +55,7 @@ impl Clients {
         Ok(Self {
             loopback: build(builder().no_proxy())?,
             outside: build(builder())?,
+            tls: Arc::new(tls),
         })
     }
 }
@@ -53,6 +66,7 @@ pub(crate) struct Http {
     client: Client,
     base: Url,
     limits: Limits,
+    tls: Arc<rustls::ClientConfig>,
 }
 
 /// What came back.
@@ -115,7 +129,21 @@ impl Http {
             client: client.clone(),
             base,
             limits,
+            tls: Arc::clone(&clients.tls),
         })
+    }
+
+    /// Scheme and host of the account.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn tls(&self) -> Arc<rustls::ClientConfig> {
+        Arc::clone(&self.tls)
     }
 
     /// The URL of a path with a query that is already encoded. What [`Url::query`] says afterwards is
@@ -190,7 +218,7 @@ async fn read_body(response: &mut reqwest::Response, bytes_max: usize) -> Result
 }
 
 /// An error with its causes on one line; the outer one of reqwest alone says next to nothing.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -1,10 +1,10 @@
-//! The venues' dialects: Bybit V5 and the Alpaca Trading API, read over REST.
+//! The venues' dialects: Bybit V5 and the Alpaca Trading API, read over REST and followed by WebSocket.
 //!
 //! The promise: what a venue reports arrives as it was reported. Rows are classed and never filtered,
 //! each keeps its own JSON text, and a row that cannot be read costs only itself. A page that did not
 //! arrive whole is an error and never a short page, so coverage is only claimed for what was seen.
-//! This is the only room of the HTTP client towards venues. Deliberately absent: order entry,
-//! retries and back-off (the poll loop's work), streams (a later one reuses the `wire` modules).
+//! A stream tells the same rows sooner and proves nothing. This is the only room of the HTTP and WebSocket
+//! clients towards venues. Deliberately absent: order entry, retries and back-off (the poll loop's work).
 
 pub mod alpaca;
 pub mod bybit;
@@ -17,6 +17,7 @@ mod redact;
 #[cfg(test)]
 mod responder;
 mod scan;
+mod stream;
 
 pub use limit::{Address, Limits, Pace};
 

@@ -45,6 +45,14 @@ pub struct Limits {
     pub per_key: Pace,
     /// The pace of all keys together; none where the venue does not count addresses.
     pub per_address: Option<Pace>,
+    /// How fast streams may be opened, all keys together; none where the venue does not count them.
+    pub streams_per_address: Option<Pace>,
+    /// How often a stream is asked for a sign of life.
+    pub stream_ping_every: Duration,
+    /// The longest wait for that sign, after which the stream is over.
+    pub stream_silence_max: Duration,
+    /// The longest message of a stream.
+    pub stream_message_bytes_max: usize,
     /// The longest wait for a connection.
     pub connect_timeout: Duration,
     /// The longest wait for an answer's head.
@@ -56,11 +64,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Bybit: 50/s per key and endpoint (kept for all endpoints together), 600 per 5 s per address.
-    /// Alpaca: 200/min per key.
+    /// Bybit: 50/s per key and endpoint (kept for all endpoints together), 600 per 5 s per address, 500
+    /// streams opened per 5 min and address, a ping every 20 s. Alpaca: 200/min per key.
     #[must_use]
     pub const fn of(venue: VenueKind) -> Self {
-        let (per_key, per_address) = match venue {
+        let (per_key, per_address, streams_per_address) = match venue {
             VenueKind::Bybit => (
                 Pace {
                     count: 40,
@@ -70,6 +78,10 @@ impl Limits {
                     count: 480,
                     period: Duration::from_secs(5),
                 }),
+                Some(Pace {
+                    count: 400,
+                    period: Duration::from_secs(300),
+                }),
             ),
             VenueKind::Alpaca => (
                 Pace {
@@ -77,11 +89,16 @@ impl Limits {
                     period: Duration::from_secs(60),
                 },
                 None,
+                None,
             ),
         };
         Self {
             per_key,
             per_address,
+            streams_per_address,
+            stream_ping_every: Duration::from_secs(20),
+            stream_silence_max: Duration::from_secs(15),
+            stream_message_bytes_max: 1024 * 1024,
             connect_timeout: Duration::from_secs(5),
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(20),
@@ -129,6 +146,7 @@ struct Inner {
     /// Who waits for the bucket, in the order of coming: without it the quickest of many would be
     /// served again and again.
     line: tokio::sync::Mutex<()>,
+    stream_bucket: Option<DefaultDirectRateLimiter>,
     ban: Pause,
 }
 
@@ -145,6 +163,7 @@ impl Address {
                 clients: Clients::new(&limits)?,
                 bucket: limits.per_address.map(Pace::bucket),
                 line: tokio::sync::Mutex::default(),
+                stream_bucket: limits.streams_per_address.map(Pace::bucket),
                 ban: Pause::default(),
             }),
         })
@@ -196,6 +215,18 @@ impl Gate {
         }
         // Another account may have met a ban while this one stood in line.
         self.open()
+    }
+
+    /// Waits until one more stream may be opened, which also counts as a request.
+    ///
+    /// # Errors
+    /// As [`Gate::pass`].
+    pub(crate) async fn pass_stream(&self) -> Result<(), VenueError> {
+        if let Some(bucket) = &self.address.inner.stream_bucket {
+            self.open()?;
+            ready(bucket).await;
+        }
+        self.pass().await
     }
 
     fn open(&self) -> Result<(), VenueError> {

@@ -211,8 +211,7 @@ impl Venue for Bybit {
     }
 
     async fn stream(&self) -> Result<Box<dyn Stream>, VenueError> {
-        let what = "streams cannot be opened yet".to_owned();
-        Err(VenueError::Rejected { what })
+        self.open_stream().await
     }
 
     async fn positions(&self, category: &Category) -> Result<Option<Positions>, VenueError> {

@@ -3,8 +3,8 @@
 //! Executions come from `execution/list`, unfiltered: it mixes fills with funding, liquidations and
 //! settlements, and a filter for trades would hide the latter. Orders come from `order/realtime` (open)
 //! and `order/history` (one order, by id), positions from `position/list`. Only `retCode` decides what an
-//! answer means; texts are localised. Deliberately absent: the private stream, `execution.fast`
-//! (no fee, no client order id), and RSA keys.
+//! answer means; texts are localised. The private stream tells the same rows sooner. Deliberately absent:
+//! `execution.fast` (no fee, no client order id), and RSA keys.
 
 mod client;
 mod config;
@@ -13,6 +13,7 @@ mod options;
 mod pages;
 mod refusal;
 mod session;
+mod stream;
 mod symbol;
 #[cfg(test)]
 mod tests;

@@ -19,11 +19,21 @@ use sha2::Sha256;
 
 pub(super) const SERVER_TIME: &str = "/v5/market/time";
 
-/// The signature of a request: lower-case hex of HMAC-SHA256 over time stamp, key, window and query.
+/// The signature of a request, over time stamp, key, window and query.
 pub(super) fn sign(secret: &str, timestamp: &str, key: &str, query: &str) -> Option<String> {
+    sign_parts(secret, &[timestamp, key, RECV_WINDOW_MS, query])
+}
+
+/// The signature of a stream, over the moment until which it may be used.
+pub(super) fn sign_stream(secret: &str, expires_ms: i64) -> Option<String> {
+    sign_parts(secret, &["GET/realtime", &expires_ms.to_string()])
+}
+
+/// Lower-case hex of HMAC-SHA256 over the parts, one after the other.
+fn sign_parts(secret: &str, parts: &[&str]) -> Option<String> {
     // A key of any length is taken; the library's signature allows for others.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
-    for part in [timestamp, key, RECV_WINDOW_MS, query] {
+    for part in parts {
         mac.update(part.as_bytes());
     }
     Some(hex::encode(mac.finalize().into_bytes()))

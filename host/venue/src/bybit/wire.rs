@@ -229,6 +229,20 @@ pub fn read_execution(
     })
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CategoryRow<'a> {
+    #[serde(borrow)]
+    category: Field<'a>,
+}
+
+/// The category that a stream's row says of itself; pages say it once, beside their rows.
+#[must_use]
+pub fn category_of(raw: &RawValue) -> Option<String> {
+    let row: CategoryRow<'_> = fields(raw).ok()?;
+    row.category.text().map(|category| category.into_owned())
+}
+
 /// Money-only and unknown rows may come without an amount; what moves a position may not.
 fn read_quantity(row: &ExecutionRow<'_>, class: &ExecutionClass) -> Result<Quantity, RowError> {
     let quantity = if class.moves_position() {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub(crate) mod line;
+
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
 use fillsync_core::id::Category;

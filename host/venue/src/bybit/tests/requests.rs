@@ -4,7 +4,9 @@
 
 use super::{FixedClock, KEY, SECRET, asked, category, settings, venue_at};
 use crate::bybit::pages::window_ms;
-use crate::bybit::session::sign;
+use crate::bybit::session::{sign, sign_stream};
+use crate::bybit::stream;
+use crate::http::Http;
 use crate::responder::{Responder, json};
 use crate::{AccountSettings, Address, Limits, OpenError, open};
 use fillsync_core::coverage::Window;
@@ -168,4 +170,44 @@ async fn one_orders_executions_are_asked_for_by_its_id_and_no_other_rows_are_tak
         query,
         "category=linear&symbol=BTCUSDT&orderId=o-1&limit=100&cursor=132766%3A2%2C132766%3A2"
     );
+}
+
+#[test]
+fn the_streams_signature_equals_the_known_vector() {
+    assert_eq!(
+        sign_stream(SECRET, 1_700_000_010_000).as_deref(),
+        Some("df86ef1e84b6f9120cd2e807efbc67ed85fb7f508efc10f63a27a223279bfa8e")
+    );
+}
+
+#[test]
+fn official_hosts_have_their_streams_elsewhere_and_others_at_home() {
+    let limits = Limits::of(VenueKind::Bybit);
+    let address = Address::new(VenueKind::Bybit, limits).unwrap();
+    for (base_url, expected) in [
+        ("https://api.bybit.com", "wss://stream.bybit.com/v5/private"),
+        (
+            "https://api.bytick.com",
+            "wss://stream.bybit.com/v5/private",
+        ),
+        (
+            "https://api-testnet.bybit.com/",
+            "wss://stream-testnet.bybit.com/v5/private",
+        ),
+        (
+            "https://api-demo.bybit.com",
+            "wss://stream-demo.bybit.com/v5/private",
+        ),
+        ("https://api.bybit.kz", "wss://stream.bybit.kz/v5/private"),
+        (
+            "https://relay.example:8443",
+            "wss://relay.example:8443/v5/private",
+        ),
+        ("http://127.0.0.1:9000", "ws://127.0.0.1:9000/v5/private"),
+        ("http://[::1]:9000", "ws://[::1]:9000/v5/private"),
+    ] {
+        let settings = settings(base_url, &["linear"]);
+        let http = Http::open(&settings, address.clients(), limits).unwrap();
+        assert_eq!(stream::url(&http), expected);
+    }
 }
