@@ -4,6 +4,7 @@
 //! `stream.rs`. Deliberately absent: retries and back-off, which are the poll loop's.
 
 use super::config::{self, EARLIER, FILLS_PER_PAGE, LATER, ORDERS_PER_PAGE, REACH, WINDOW_MAX};
+use super::stream::Endings;
 use super::wire::{self, AccountRow};
 use crate::clock::VenueClock;
 use crate::http::{Http, encode, key_header};
@@ -42,6 +43,7 @@ pub struct Alpaca {
     pub(super) secret: HeaderValue,
     /// Whether it was said that parents of multi-leg orders are not followed.
     pub(super) told_of_parents: AtomicBool,
+    pub(super) endings: Arc<Endings>,
 }
 
 impl std::fmt::Debug for Alpaca {
@@ -69,6 +71,7 @@ impl Alpaca {
             host_clock,
             clock: VenueClock::default(),
             told_of_parents: AtomicBool::new(false),
+            endings: Arc::default(),
             key: key_header(&settings, "api_key", &settings.api_key)?,
             secret: key_header(&settings, "api_secret", &settings.api_secret)?,
             redactor: Redactor::new([settings.api_key, settings.api_secret]),
@@ -170,8 +173,7 @@ impl Venue for Alpaca {
     }
 
     async fn stream(&self) -> Result<Box<dyn Stream>, VenueError> {
-        let what = "streams cannot be opened yet".to_owned();
-        Err(VenueError::Rejected { what })
+        self.open_stream().await
     }
 
     async fn positions(&self, _category: &Category) -> Result<Option<Positions>, VenueError> {
