@@ -7,6 +7,7 @@
 use crate::policy::Policy;
 use fillsync_core::alert::{Alert, AlertBody, Severity, SystemAlert};
 use fillsync_core::coverage::Window;
+use fillsync_core::execution::ExecutionKey;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName};
 use fillsync_core::port::Clock;
 use fillsync_core::time::{HostTime, VenueTime};
@@ -339,6 +340,23 @@ impl Voice {
             topic: "fill-conflict".to_owned(),
             text: format!("the venue reported execution {key} again with other content; what came first is kept"),
             remedy: Some("compare it with the venue's own page".to_owned()),
+        }).await;
+    }
+
+    /// Two accounts of one owner traded with each other.
+    pub async fn self_match(&self, key: &ExecutionKey, other: &AccountName) {
+        let account = &key.account;
+        tracing::warn!(event = "self_match", %account, %other, symbol = %key.symbol, exec_id = %key.execution_id,
+            "both sides of this fill are ours");
+        let (first, second) = if account < other {
+            (account, other)
+        } else {
+            (other, account)
+        };
+        self.system(Some(account), Severity::Warning, format!("self-match/{first}/{second}/{}", key.symbol), SystemAlert {
+            topic: "self-match".to_owned(),
+            text: format!("{first} and {second} traded {} with each other; nothing was made or lost by it, and venues forbid it", key.symbol),
+            remedy: Some("let the two not rest orders at one price on opposite sides; `fillsync fills` marks such fills".to_owned()),
         }).await;
     }
 

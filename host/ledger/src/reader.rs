@@ -13,6 +13,7 @@ use crate::rows::{
     StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
 };
 use fillsync_core::coverage::Coverage;
+use fillsync_core::execution::ExecutionKey;
 use fillsync_core::group::{BookFacts, OrderFact};
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, OrderId, Symbol};
 use fillsync_core::order::{Order, PositionSide};
@@ -214,6 +215,15 @@ impl Reader {
     /// When the ledger cannot be read.
     pub fn fills(&self, filter: &FillFilter) -> Read<Vec<StoredFill>> {
         read::fills::fills(&self.connection, filter)
+    }
+
+    /// The account on the other side of each of some fills, where it is another one of the ledger: the
+    /// owner traded with himself. Fills without one are left out.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn counterparts(&self, keys: &[ExecutionKey]) -> Read<BTreeMap<ExecutionKey, AccountName>> {
+        read::counterpart::counterparts(&self.connection, keys)
     }
 
     /// Closed cycles, in the order in which they closed.

@@ -7,6 +7,7 @@
 use crate::table::{Column, Look, or_dash, render};
 use crate::{Answer, ROWS_MAX, time_text};
 use fillsync_core::execution::{Fee, Side};
+use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{FillFilter, LedgerError, Reader, StoredFill};
 use serde::Serialize;
@@ -63,6 +64,9 @@ pub struct Fill {
     pub cycle: Option<u32>,
     /// What it realised before fees, exact, where that can be said.
     pub realised: Option<String>,
+    /// The other account of the ledger that was on the other side, where one was: the owner traded
+    /// with himself.
+    pub self_match: Option<String>,
     /// When it came to this machine.
     pub seen_at: String,
 }
@@ -81,15 +85,20 @@ pub fn fills(reader: &Reader, filter: &FillFilter, now: HostTime) -> Result<Fill
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
     rows.truncate(wanted);
+    let keys: Vec<_> = rows.iter().map(|row| row.execution.key()).collect();
+    let counterparts = reader.counterparts(&keys)?;
     Ok(Fills {
         timestamp: time_text::host(now),
         count: rows.len(),
         next: rows.last().filter(|_| more).map(|row| row.id),
-        fills: rows.iter().map(fill).collect(),
+        fills: rows
+            .iter()
+            .map(|row| fill(row, counterparts.get(&row.execution.key())))
+            .collect(),
     })
 }
 
-fn fill(row: &StoredFill) -> Fill {
+fn fill(row: &StoredFill, counterpart: Option<&AccountName>) -> Fill {
     let execution = &row.execution;
     let fee: Option<&Fee> = execution.fee.as_ref();
     let (effect, cycle) = match (row.allocation.entry, row.allocation.exit) {
@@ -126,6 +135,7 @@ fn fill(row: &StoredFill) -> Fill {
             .exit
             .and_then(|exit| exit.realised)
             .map(|money| money.to_string()),
+        self_match: counterpart.map(ToString::to_string),
         seen_at: time_text::host(row.seen_at),
     }
 }

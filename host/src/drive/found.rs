@@ -5,11 +5,14 @@
 
 use crate::drive::wake::Wake;
 use crate::telemetry::{self, Voice};
-use fillsync_core::execution::ExecutionClass;
+use fillsync_core::execution::{ExecutionClass, ExecutionKey};
 use fillsync_core::id::{AccountName, Category, Market, OrderId, Symbol};
 use fillsync_core::time::HostTime;
-use fillsync_ledger::{NewExecution, Recorded};
+use fillsync_ledger::{Ledger, NewExecution, Recorded};
 use std::collections::BTreeSet;
+
+/// New fills of one round whose other side is looked for; a catch-up has thousands of old ones.
+const SELF_MATCHES_ASKED_MAX: usize = 200;
 
 /// What records changed.
 #[derive(Debug, Default)]
@@ -57,6 +60,7 @@ impl Found {
         now: HostTime,
         voice: &Voice,
         wake: &Wake,
+        ledger: &Ledger,
     ) {
         // First, because a decision need not wait for what is written about it.
         if !self.markets.is_empty() {
@@ -79,6 +83,31 @@ impl Found {
         if self.quarantined > 0 {
             voice.quarantined(account, self.quarantined).await;
         }
+        self.tell_self_matches(account, voice, ledger).await;
         voice.flush().await;
+    }
+
+    /// Tells of fills whose other side is another account of the same owner. It is asked of the ledger,
+    /// because the other side may have come long before; whichever comes second finds the first.
+    async fn tell_self_matches(&self, account: &AccountName, voice: &Voice, ledger: &Ledger) {
+        let keys: Vec<ExecutionKey> = self
+            .new
+            .iter()
+            .filter(|new| new.execution.class == ExecutionClass::OrderFill)
+            .take(SELF_MATCHES_ASKED_MAX)
+            .map(|new| new.execution.key())
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
+        match ledger.read(move |reader| reader.counterparts(&keys)).await {
+            Ok(matches) => {
+                for (key, other) in matches {
+                    voice.self_match(&key, &other).await;
+                }
+            }
+            // Nothing depends on it, and `/fills` says it each time it is asked.
+            Err(error) => tracing::warn!(event = "self_match_unknown", %account, %error),
+        }
     }
 }

@@ -251,7 +251,14 @@ impl Poller {
                 .await;
             let now = self.clock.now();
             found
-                .tell(self.venue.account(), category, now, &self.voice, &self.wake)
+                .tell(
+                    self.venue.account(),
+                    category,
+                    now,
+                    &self.voice,
+                    &self.wake,
+                    &self.ledger,
+                )
                 .await;
             match outcome {
                 // What fails for one category alone does not keep the others from being read.

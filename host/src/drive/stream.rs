@@ -199,7 +199,14 @@ impl Listener {
             }
         }
         found
-            .tell(account, &rows.category, now, &self.voice, &self.wake)
+            .tell(
+                account,
+                &rows.category,
+                now,
+                &self.voice,
+                &self.wake,
+                &self.ledger,
+            )
             .await;
         Ok(())
     }

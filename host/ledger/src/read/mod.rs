@@ -2,6 +2,7 @@
 
 pub(crate) mod books;
 pub(crate) mod check;
+pub(crate) mod counterpart;
 pub(crate) mod facts;
 pub(crate) mod fills;
 pub(crate) mod groups;

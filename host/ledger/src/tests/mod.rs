@@ -5,6 +5,7 @@
 
 mod alerts;
 mod books;
+mod counterpart;
 mod crash;
 mod files;
 mod groups;
