@@ -7,7 +7,7 @@
 use crate::error::LedgerError;
 use fillsync_core::amount::{Money, Price, Quantity};
 use fillsync_core::cycle::{Allocation, Cycle, CycleStart, EntryPart, ExitPart};
-use fillsync_core::execution::{Execution, ExecutionClass, Fee, Side, Source};
+use fillsync_core::execution::{Execution, ExecutionClass, Fee, Relation, Side, Source};
 use fillsync_core::id::{ClientOrderId, Currency, ExecutionId, Market, OrderId};
 use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, PositionSide, StopKind};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -156,7 +156,7 @@ pub(crate) fn execution(row: &Row<'_>, market: &Market) -> Read<Execution> {
         venue_sequence: columns.get(15)?,
         executed_at: VenueTime::from_us(columns.get(16)?),
         source: columns.some(17, |text| Source::from_name(text).ok_or(()))?,
-        relation: fillsync_core::execution::Relation::Own,
+        relation: relation(&columns)?,
         raw: match row
             .as_ref()
             .column_name(columns.first + EXECUTION_COLUMNS.len())
@@ -167,12 +167,27 @@ pub(crate) fn execution(row: &Row<'_>, market: &Market) -> Read<Execution> {
     })
 }
 
+/// What a row means for others. Nearly all rows mean nothing, and cost one column.
+fn relation(columns: &Columns<'_, '_>) -> Read<Relation> {
+    match columns.need(18)? {
+        "own" => Ok(Relation::Own),
+        "corrects" => Ok(Relation::Corrects(columns.some(19, ExecutionId::new)?)),
+        "busts" => Ok(Relation::Busts(columns.some(19, ExecutionId::new)?)),
+        "stands-in" => Ok(Relation::StandsIn {
+            from: columns.some(20, Quantity::parse)?,
+            to: columns.some(21, Quantity::parse)?,
+        }),
+        other => Err(LedgerError::unreadable("relation", other)),
+    }
+}
+
 /// The columns that [`execution`] reads, without the raw row.
 pub(crate) const EXECUTION: &str = "execution_id, class, class_raw, order_id, client_order_id, side, quantity, price, \
-     fee, fee_currency, is_maker, leaves_quantity, closed_quantity, order_kind, stop, venue_sequence, executed_at, source";
+     fee, fee_currency, is_maker, leaves_quantity, closed_quantity, order_kind, stop, venue_sequence, executed_at, source, \
+     relation, relates_to, stands_from, stands_to";
 
 /// The same, one by one.
-const EXECUTION_COLUMNS: [&str; 18] = [
+const EXECUTION_COLUMNS: [&str; 22] = [
     "execution_id",
     "class",
     "class_raw",
@@ -191,6 +206,10 @@ const EXECUTION_COLUMNS: [&str; 18] = [
     "venue_sequence",
     "executed_at",
     "source",
+    "relation",
+    "relates_to",
+    "stands_from",
+    "stands_to",
 ];
 
 /// The columns of an execution in a row. Only the first is found by its name: books and pages are
@@ -285,7 +304,7 @@ pub(crate) fn order(row: &Row<'_>, market: &Market) -> Read<Order> {
         quantity: amount_or_none(row, "quantity")?,
         price: amount_or_none(row, "price")?,
         filled_quantity: amount::<Quantity>(row, "filled_quantity")?,
-        average_price: None,
+        average_price: amount_or_none(row, "average_price")?,
         status: OrderStatus::from_name(&status, status_raw.as_deref().unwrap_or(&status)),
         created_at: venue_time(row, "created_at")?,
         updated_at: venue_time(row, "updated_at")?,

@@ -6,7 +6,7 @@
 use fillsync_core::coverage::Window;
 use fillsync_core::cycle::Allocation;
 use fillsync_core::execution::{Execution, ExecutionKey, VenueKind};
-use fillsync_core::id::{AccountName, Category, Market, OrderId, Symbol};
+use fillsync_core::id::{AccountName, Category, ExecutionId, Market, OrderId, Symbol};
 use fillsync_core::order::Order;
 use fillsync_core::port::{Positions, UnreadableRow};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -90,8 +90,81 @@ pub struct NewExecution {
     pub execution: Execution,
     /// Whether its order was in the ledger before this record.
     pub order_was_tracked: bool,
-    /// What it did to its book.
+    /// What it did to its book; nothing where it does not stand.
     pub allocation: Allocation,
+    /// Whether it stands: a row can be corrected or busted by one that came before it.
+    pub state: RowState,
+    /// Whether its quantity stood in the books already, by a row made from the venue's sum of the order.
+    pub was_stood_in_for: bool,
+}
+
+/// Whether a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RowState {
+    /// It does: it moves its book and is counted.
+    Live,
+    /// Another row stands in its place.
+    Superseded,
+    /// The venue took it back, or it is the row that takes another one back.
+    Busted,
+}
+
+impl RowState {
+    /// Its name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Superseded => "superseded",
+            Self::Busted => "busted",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "live" => Some(Self::Live),
+            "superseded" => Some(Self::Superseded),
+            "busted" => Some(Self::Busted),
+            _ => None,
+        }
+    }
+}
+
+/// A row that no longer stands. It is told once, whichever of the two rows came first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revised {
+    /// The row that no longer stands, as it is.
+    pub execution: Execution,
+    /// The row that says so; for a stand-in, one that took its place.
+    pub by: ExecutionId,
+    /// Why it does not stand.
+    pub kind: RevisedKind,
+}
+
+/// Why a row no longer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RevisedKind {
+    /// The venue corrected it.
+    Corrected,
+    /// The venue took it back.
+    Busted,
+    /// It stood in for rows of its order, and such rows came. Nothing to alert anybody about.
+    Replaced,
+}
+
+/// What came of asking for a stand-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inferred {
+    /// A row now stands in for what the rows of the order did not show.
+    StoodIn(Box<NewExecution>),
+    /// Rows, or a stand-in from before, show as much as the order says.
+    Enough,
+    /// The order is not stored: ask the venue for it first.
+    NotStored,
+    /// Neither the order's average nor its limit price is known: ask the venue for it again.
+    NoPrice,
 }
 
 /// What a record changed.
@@ -101,6 +174,8 @@ pub struct Recorded {
     pub new: Vec<NewExecution>,
     /// Executions that were known already, with the same content.
     pub known: u32,
+    /// Rows that no longer stand, each told once.
+    pub revised: Vec<Revised>,
     /// Keys that came again with other content, each reported once; the first sighting stays.
     pub conflicts: Vec<ExecutionKey>,
     /// Raw class words that this venue was never seen to use before.

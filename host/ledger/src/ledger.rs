@@ -6,7 +6,7 @@
 
 use crate::decisions::{AlertRow, Committed, Decisions, EventRow, PluginEventRow};
 use crate::error::LedgerError;
-use crate::facts::{PageRecord, Recorded};
+use crate::facts::{Inferred, PageRecord, Recorded};
 use crate::lock::LedgerLock;
 use crate::open;
 use crate::pool::ReaderPool;
@@ -86,6 +86,25 @@ impl Ledger {
             .submit(move |desk| {
                 write::order_gone(desk, &account, &category, &symbol, &order_id, at)
             })
+            .await
+    }
+
+    /// Lets a row stand in for what a stored order filled beyond what its rows show: at the order's own
+    /// time, at the price that brings its average out. It gives way to real rows as they come. Asking
+    /// once more changes nothing.
+    ///
+    /// # Errors
+    /// When it was not written; the variant says what to do.
+    pub async fn infer(
+        &self,
+        account: AccountName,
+        category: Category,
+        symbol: Symbol,
+        order_id: OrderId,
+        at: HostTime,
+    ) -> Result<Inferred, LedgerError> {
+        self.writer
+            .submit(move |desk| write::infer(desk, &account, &category, &symbol, &order_id, at))
             .await
     }
 

@@ -31,7 +31,9 @@ pub use decisions::{
     EventRow, GroupCycleRow, PluginEventRow,
 };
 pub use error::LedgerError;
-pub use facts::{Gap, NewExecution, PageRecord, Proven, Recorded};
+pub use facts::{
+    Gap, Inferred, NewExecution, PageRecord, Proven, Recorded, Revised, RevisedKind, RowState,
+};
 pub use ledger::Ledger;
 pub use reader::Reader;
 pub use rows::{

@@ -21,7 +21,23 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 128;
 
 /// Every schema there was, the oldest first; its place is its number.
-const MIGRATIONS: [&str; 1] = [include_str!("../schema/0001_ledger.sql")];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        schema: include_str!("../schema/0001_ledger.sql"),
+        then: |_| Ok(()),
+    },
+    Migration {
+        schema: include_str!("../schema/0002_relations.sql"),
+        then: crate::write::weigh_all,
+    },
+];
+
+/// One step from a schema to the next.
+struct Migration {
+    schema: &'static str,
+    /// What cannot be said in SQL, such as exact sums of amounts.
+    then: fn(&Connection) -> Result<(), LedgerError>,
+}
 
 /// The schema that this program writes.
 pub(crate) const SCHEMA: i64 = MIGRATIONS.len() as i64;
@@ -36,7 +52,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, LedgerError> {
     let found = recognise(path, &connection)?;
     settle(&connection).map_err(|error| named(path, error))?;
     check_after_poison(path, &connection)?;
-    migrate(&connection, found).map_err(|error| named(path, error))?;
+    migrate(path, &connection, found)?;
     Ok(connection)
 }
 
@@ -111,15 +127,20 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-fn migrate(connection: &Connection, found: i64) -> rusqlite::Result<()> {
-    for (number, schema) in (1i64..).zip(MIGRATIONS) {
+fn migrate(path: &Path, connection: &Connection, found: i64) -> Result<(), LedgerError> {
+    for (number, migration) in (1i64..).zip(MIGRATIONS) {
         if number <= found {
             continue;
         }
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;
-             {schema}
-             PRAGMA application_id = {APPLICATION_ID};
+        let batch = |sql: &str| {
+            connection
+                .execute_batch(sql)
+                .map_err(|error| named(path, error))
+        };
+        batch(&format!("BEGIN IMMEDIATE; {}", migration.schema))?;
+        (migration.then)(connection)?;
+        batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID};
              PRAGMA user_version = {number};
              COMMIT;"
         ))?;

@@ -5,47 +5,24 @@
 //! bare, and the market is followed again afterwards. Whether a row is new is what the unique key
 //! says, never a look beforehand.
 
+use super::changes::MarketChanges;
 use super::markets::{MarketState, mark};
 use super::openings::QUIET;
 use super::refold::{refold, store_cycles};
+use super::relations::{self, is_bust, is_spoken_of, subject};
+use super::stand_ins;
+use super::states;
 use crate::codec::{self, one, run};
 use crate::error::LedgerError;
-use crate::facts::NewExecution;
+use crate::facts::{NewExecution, RowState};
+use fillsync_core::amount::Money;
 use fillsync_core::cycle::{Allocation, BookFold, Cycle, book_of};
-use fillsync_core::execution::{Execution, ExecutionKey};
+use fillsync_core::execution::{Execution, Relation};
 use fillsync_core::id::{ExecutionId, OrderId};
 use fillsync_core::order::Lane;
 use fillsync_core::time::{HostTime, VenueTime};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// What a page did to one market.
-#[derive(Debug, Default)]
-pub(crate) struct MarketChanges {
-    pub(crate) new: Vec<NewExecution>,
-    pub(crate) known: u32,
-    pub(crate) conflicts: Vec<ExecutionKey>,
-    /// From where the books must be followed again: set by late rows and by orders.
-    pub(crate) refold_from: Option<VenueTime>,
-    /// The earliest moment at which anything changed.
-    pub(crate) changed_from: Option<VenueTime>,
-    /// Whether the positions of the category have changed.
-    pub(crate) anchors_changed: bool,
-    /// Orders that this record brought for the first time.
-    pub(crate) orders_new: HashSet<OrderId>,
-}
-
-impl MarketChanges {
-    /// Something changed at a moment.
-    pub(crate) fn note(&mut self, at: VenueTime) {
-        self.changed_from = Some(self.changed_from.map_or(at, |time| time.min(at)));
-    }
-
-    /// The books are to be followed again from a moment.
-    pub(crate) fn note_late(&mut self, at: VenueTime) {
-        self.refold_from = Some(self.refold_from.map_or(at, |time| time.min(at)));
-    }
-}
 
 /// Inserts the rows of one market.
 pub(crate) fn insert(
@@ -67,7 +44,17 @@ pub(crate) fn insert(
         };
         let lane = book_of(row, order.as_deref()).lane;
         let sequence = row.sequence();
-        let appends = changes.refold_from.is_none()
+        let concerns_others = subject(row).is_some() || is_spoken_of(connection, state, &row.execution_id)?;
+        let stands_in = matches!(row.relation, Relation::StandsIn { .. });
+        let row_state = if is_bust(row) {
+            RowState::Busted
+        } else {
+            RowState::Live
+        };
+        let appends = !concerns_others
+            && !stands_in
+            && row_state == RowState::Live
+            && changes.refold_from.is_none()
             && state
                 .newest
                 .as_ref()
@@ -80,7 +67,15 @@ pub(crate) fn insert(
             allocation = fold.apply(row, order.as_deref());
             followed = Some(fold);
         }
-        if insert_row(connection, state.id, row, lane, &allocation, seen_at)? {
+        let to_insert = RowToInsert {
+            row,
+            lane,
+            allocation,
+            state: row_state,
+            stands_value: stand_ins::value_of(row),
+            seen_at,
+        };
+        if insert_row(connection, state.id, &to_insert)? {
             // A row whose key was known under another place in the sequence leaves the book as it was.
             match followed {
                 Some(mut fold) => {
@@ -90,15 +85,24 @@ pub(crate) fn insert(
                         finished.entry(lane).or_default().extend(changed);
                     }
                 }
-                None => changes.note_late(row.executed_at),
+                None if row_state == RowState::Live => changes.note_late(row.executed_at),
+                None => {}
             }
             changes.note(row.executed_at);
-            if state
-                .newest
-                .as_ref()
-                .is_none_or(|newest| sequence > *newest)
-            {
-                state.newest = Some(sequence);
+            state.reached(sequence);
+            if row_state == RowState::Live {
+                changes.tallied.stands(&row.class, row.executed_at);
+            }
+            if concerns_others {
+                state.has_relations = true;
+                changes.touched.insert(row.execution_id.clone());
+            }
+            state.has_stand_ins |= stands_in;
+            if state.has_stand_ins {
+                changes.to_give_way.extend(row.order_id.clone());
+            }
+            if state.has_ahead {
+                changes.to_weigh.extend(row.order_id.clone());
             }
             if let (Some(order_id), None, true) =
                 (&row.order_id, &order, row.class.moves_position())
@@ -113,6 +117,8 @@ pub(crate) fn insert(
                 execution: row.clone(),
                 order_was_tracked,
                 allocation,
+                state: row_state,
+                was_stood_in_for: false,
             });
         } else {
             compare(connection, state, row, seen_at, changes)?;
@@ -128,13 +134,23 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Follows the books again where that is due, and marks the market when anything changed.
+/// Brings every row to the state that all rows together say, follows the books again where that is
+/// due, and marks the market when anything changed.
 pub(crate) fn settle(
     connection: &Connection,
     state: &mut MarketState,
     anchors: &[VenueTime],
     changes: &mut MarketChanges,
 ) -> Result<(), LedgerError> {
+    relations::apply(connection, state, changes)?;
+    stand_ins::give_way(connection, state, changes)?;
+    stand_ins::weigh(connection, state, changes)?;
+    for new in &mut changes.new {
+        if let Some(state) = changes.states.get(&new.execution.execution_id) {
+            new.state = *state;
+            new.allocation = Allocation::default();
+        }
+    }
     if changes.refold_from.is_some() || changes.anchors_changed {
         let wanted: HashSet<ExecutionId> = changes
             .new
@@ -157,22 +173,55 @@ pub(crate) fn settle(
     Ok(())
 }
 
-fn insert_row(
+/// A row with what its other columns hold.
+pub(crate) struct RowToInsert<'a> {
+    row: &'a Execution,
+    lane: Lane,
+    allocation: Allocation,
+    state: RowState,
+    stands_value: Option<Money>,
+    seen_at: HostTime,
+}
+
+impl<'a> RowToInsert<'a> {
+    /// A row of which the books know nothing yet: they are followed again.
+    pub(crate) fn bare(
+        row: &'a Execution,
+        state: RowState,
+        stands_value: Option<Money>,
+        seen_at: HostTime,
+    ) -> Self {
+        Self {
+            row,
+            lane: Lane::OneWay,
+            allocation: Allocation::default(),
+            state,
+            stands_value,
+            seen_at,
+        }
+    }
+}
+
+/// Inserts a row; false when its key is stored already.
+pub(crate) fn insert_row(
     connection: &Connection,
     market_id: i64,
-    row: &Execution,
-    lane: Lane,
-    allocation: &Allocation,
-    seen_at: HostTime,
+    to_insert: &RowToInsert<'_>,
 ) -> Result<bool, LedgerError> {
-    let (entry, exit) = (allocation.entry, allocation.exit);
+    let RowToInsert { row, lane, .. } = to_insert;
+    let (entry, exit) = (to_insert.allocation.entry, to_insert.allocation.exit);
+    let stands = match row.relation {
+        Relation::StandsIn { from, to } => Some((from, to)),
+        _ => None,
+    };
     let inserted = run(
         connection,
         "INSERT INTO execution (market_id, execution_id, class, class_raw, order_id, client_order_id, side, quantity,
              price, fee, fee_currency, is_maker, leaves_quantity, closed_quantity, order_kind, stop, venue_sequence,
-             executed_at, seen_at, source, lane, entry_cycle, entry_quantity, exit_cycle, exit_quantity, realised, raw)
+             executed_at, seen_at, source, lane, entry_cycle, entry_quantity, exit_cycle, exit_quantity, realised, raw,
+             state, relation, relates_to, stands_from, stands_to, stands_value)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27)
+             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)
          ON CONFLICT (market_id, execution_id) DO NOTHING",
         params![
             market_id,
@@ -193,7 +242,7 @@ fn insert_row(
             row.stop.as_str(),
             row.venue_sequence,
             row.executed_at.us(),
-            seen_at.us(),
+            to_insert.seen_at.us(),
             row.source.as_str(),
             lane.as_str(),
             entry.map(|part| part.ordinal),
@@ -202,15 +251,29 @@ fn insert_row(
             exit.map(|part| part.quantity.to_string()),
             exit.and_then(|part| part.realised).map(|money| money.to_string()),
             row.raw,
+            to_insert.state.as_str(),
+            relations::name(&row.relation),
+            related(&row.relation).map(ExecutionId::as_str),
+            stands.map(|(from, _)| from.to_string()),
+            stands.map(|(_, to)| to.to_string()),
+            to_insert.stands_value.map(|value| value.to_string()),
         ],
     )?;
     Ok(inserted == 1)
 }
 
+/// What stands in `relates_to`.
+const fn related(relation: &Relation) -> Option<&ExecutionId> {
+    match relation {
+        Relation::Corrects(other) | Relation::Busts(other) => Some(other),
+        Relation::Own | Relation::StandsIn { .. } => None,
+    }
+}
+
 /// A key that is stored already: the same content is known, other content is a conflict.
 fn compare(
     connection: &Connection,
-    state: &MarketState,
+    state: &mut MarketState,
     row: &Execution,
     seen_at: HostTime,
     changes: &mut MarketChanges,
@@ -218,18 +281,13 @@ fn compare(
     let stored = one(
         connection,
         &format!(
-            "SELECT id, {} FROM execution WHERE market_id = ?1 AND execution_id = ?2",
-            codec::EXECUTION
+            "SELECT {} FROM execution WHERE market_id = ?1 AND execution_id = ?2",
+            states::columns()
         ),
         params![state.id, row.execution_id.as_str()],
-        |found| {
-            Ok((
-                codec::get::<i64>(found, "id")?,
-                codec::execution(found, &state.market)?,
-            ))
-        },
+        |found| states::stored_as(found, &state.market),
     )?;
-    let Some((id, stored)) = stored else {
+    let Some(stored) = stored else {
         return Err(LedgerError::Rejected {
             what: format!(
                 "execution {} of {} was refused, but is not stored",
@@ -237,14 +295,17 @@ fn compare(
             ),
         });
     };
-    if same_facts(&stored, row) {
+    if same_facts(&stored.execution, row) {
+        if stored.execution.relation == Relation::Own {
+            relations::learn(connection, state, &stored, row, changes)?;
+        }
         changes.known = changes.known.saturating_add(1);
         return Ok(());
     }
     let told = run(
         connection,
         "INSERT OR IGNORE INTO conflict (execution, raw, seen_at) VALUES (?1, ?2, ?3)",
-        params![id, row.raw, seen_at.us()],
+        params![stored.id, row.raw, seen_at.us()],
     )?;
     if told == 1 {
         changes.conflicts.push(row.key());
@@ -264,6 +325,9 @@ fn same_facts(stored: &Execution, seen: &Execution) -> bool {
         && stored.quantity == seen.quantity
         && stored.price == seen.price
         && stored.executed_at == seen.executed_at
+        && (stored.relation == Relation::Own
+            || seen.relation == Relation::Own
+            || stored.relation == seen.relation)
         && agree(stored.fee.as_ref(), seen.fee.as_ref())
         && agree(
             stored.client_order_id.as_ref(),

@@ -41,6 +41,12 @@ pub(crate) struct MarketState {
     pub(crate) newest: Option<Sequence>,
     /// The newest cycle of each book.
     pub(crate) books: BTreeMap<Lane, Cycle>,
+    /// Whether any row speaks about another one.
+    pub(crate) has_relations: bool,
+    /// Whether any row stands in for others.
+    pub(crate) has_stand_ins: bool,
+    /// Whether any order filled more than its rows show.
+    pub(crate) has_ahead: bool,
     orders: HashMap<OrderId, Option<Arc<Order>>>,
 }
 
@@ -143,6 +149,7 @@ impl MarketState {
                 books.insert(lane, cycle);
             }
         }
+        let any = |sql: &str| Ok::<_, LedgerError>(one(connection, sql, params![id], |_| Ok(()))?.is_some());
         Ok(Self {
             id,
             market: market.clone(),
@@ -152,6 +159,13 @@ impl MarketState {
                 .map(fillsync_core::execution::Execution::sequence)
                 .max(),
             books,
+            has_relations: any(
+                "SELECT 1 FROM execution INDEXED BY execution_related WHERE market_id = ?1 AND relates_to IS NOT NULL LIMIT 1",
+            )?,
+            has_stand_ins: any(
+                "SELECT 1 FROM execution INDEXED BY execution_standing_in WHERE market_id = ?1 AND stands_to IS NOT NULL LIMIT 1",
+            )?,
+            has_ahead: any("SELECT 1 FROM order_ahead WHERE market_id = ?1 LIMIT 1")?,
             orders: HashMap::new(),
         })
     }
@@ -174,6 +188,13 @@ impl MarketState {
         .map(Arc::new);
         self.remember(order_id.clone(), order.clone());
         Ok(order)
+    }
+
+    /// Notes where a stored row stands in the sequence.
+    pub(crate) fn reached(&mut self, sequence: Sequence) {
+        if self.newest.as_ref().is_none_or(|newest| sequence > *newest) {
+            self.newest = Some(sequence);
+        }
     }
 
     /// Keeps an order as it now stands in the table.

@@ -3,6 +3,7 @@
 //! Each function runs inside the savepoint of one request and may fail at any statement: then
 //! nothing of its request is kept.
 
+mod changes;
 mod coverage;
 mod executions;
 mod groups;
@@ -13,6 +14,9 @@ mod orders;
 mod outbox;
 mod record;
 mod refold;
+mod relations;
+mod stand_ins;
+mod states;
 mod tally;
 
 pub(crate) use coverage::gap_unfillable;
@@ -21,3 +25,4 @@ pub(crate) use log::{log_events, log_plugin_event};
 pub(crate) use orders::order_gone;
 pub(crate) use outbox::{outbox_dead, outbox_retry, outbox_sent};
 pub(crate) use record::{orders_wanted, record};
+pub(crate) use stand_ins::{infer, weigh_all};

@@ -26,7 +26,7 @@ const ANCHORS_MAX: i64 = 8;
 pub(crate) const QUIET: Duration = Duration::from_secs(2);
 
 /// Classes that move a position, as the database names them.
-const MOVING: &str =
+pub(crate) const MOVING: &str =
     "class IN ('order-fill', 'liquidation', 'auto-deleverage', 'settlement', 'transfer')";
 
 /// What a book held when its data begin, signed, and since when.
@@ -137,7 +137,8 @@ fn choose(
         let near = one(
             connection,
             &format!(
-                "SELECT 1 FROM execution WHERE market_id = ?1 AND executed_at BETWEEN ?2 AND ?3 AND {MOVING} LIMIT 1"
+                "SELECT 1 FROM execution WHERE market_id = ?1 AND executed_at BETWEEN ?2 AND ?3 AND state = 'live'
+                     AND {MOVING} LIMIT 1"
             ),
             params![market_id, anchor.minus(QUIET).us(), anchor.plus(QUIET).us()],
             |_| Ok(()),

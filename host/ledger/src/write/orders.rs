@@ -5,11 +5,12 @@
 //! other, and the same one stays (law 1). An order says to which position its executions belong:
 //! when that is learned after them, the market is followed again.
 
-use super::executions::MarketChanges;
+use super::changes::MarketChanges;
 use super::markets::{MarketState, find_market, mark, market_id};
 use crate::codec::{self, one, run};
 use crate::error::LedgerError;
 use crate::writer::Desk;
+use fillsync_core::amount::Quantity;
 use fillsync_core::id::{AccountName, Category, ClientOrderId, Market, OrderId, Symbol};
 use fillsync_core::order::{Lane, Order, StopKind};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -50,6 +51,13 @@ pub(crate) fn upsert(
             (Lane::OneWay, false)
         }
     };
+    if stored
+        .as_ref()
+        .map_or(Quantity::ZERO, |stored| stored.filled_quantity)
+        != order.filled_quantity
+    {
+        changes.to_weigh.insert(order.order_id.clone());
+    }
     if before != effect_of(order)
         && let Some(first) = first_execution(connection, state.id, &order.order_id)?
     {
@@ -70,6 +78,7 @@ fn further(stored: &Order, seen: &Order) -> Ordering {
             order.filled_quantity,
             order.updated_at,
             order.status.as_str(),
+            order.average_price,
             order.raw.clone(),
         )
     };
@@ -161,8 +170,8 @@ fn insert(
         connection,
         "INSERT INTO orders (market_id, order_id, client_order_id, side, lane, kind, stop, reduce_only, quantity, price,
              filled_quantity, status, status_raw, is_open, created_at, updated_at, replaces, raw, first_seen_at,
-             checked_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+             checked_at, average_price)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         params![
             market_id,
             order.order_id.as_str(),
@@ -184,6 +193,7 @@ fn insert(
             order.raw,
             seen_at.us(),
             checked_at.us(),
+            order.average_price.map(|price| price.to_string()),
         ],
     )?;
     Ok(())
@@ -199,7 +209,8 @@ fn rewrite(
         connection,
         "UPDATE orders SET client_order_id = ?3, side = ?4, lane = ?5, kind = ?6, stop = ?7, reduce_only = ?8,
              quantity = ?9, price = ?10, filled_quantity = ?11, status = ?12, status_raw = ?13, is_open = ?14,
-             created_at = ?15, updated_at = ?16, replaces = ?17, raw = ?18, checked_at = max(checked_at, ?19)
+             created_at = ?15, updated_at = ?16, replaces = ?17, raw = ?18, checked_at = max(checked_at, ?19),
+             average_price = ?20
          WHERE market_id = ?1 AND order_id = ?2",
         params![
             market_id,
@@ -221,6 +232,7 @@ fn rewrite(
             order.replaces.as_ref().map(OrderId::as_str),
             order.raw,
             checked_at.us(),
+            order.average_price.map(|price| price.to_string()),
         ],
     )?;
     Ok(())

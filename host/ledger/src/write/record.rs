@@ -4,14 +4,15 @@
 //! or fall together (law 9). Orders come first, because they say to which position the executions
 //! of the same page belong.
 
-use super::executions::{self, MarketChanges};
+use super::changes::{MarketChanges, Tallied};
+use super::executions;
 use super::markets::markets_in;
 use super::{coverage, openings, orders, tally};
 use crate::codec::{all, class_raw, id, run};
 use crate::error::LedgerError;
 use crate::facts::{PageRecord, Recorded};
 use crate::writer::Desk;
-use fillsync_core::execution::{Execution, ExecutionClass};
+use fillsync_core::execution::Execution;
 use fillsync_core::id::{AccountName, Category, Market, OrderId, Symbol};
 use fillsync_core::order::Order;
 use fillsync_core::time::VenueTime;
@@ -52,6 +53,7 @@ pub(crate) fn record(desk: &mut Desk, record: &PageRecord) -> Result<Recorded, L
         .markets
         .anchors(&desk.connection, &record.account, &record.category)?;
     let mut recorded = Recorded::default();
+    let mut tallied = Tallied::default();
     for (market, page) in pages {
         let changes = record_market(desk, record, &market, page, &anchors, anchors_changed)?;
         if changes.changed_from.is_some() {
@@ -60,6 +62,8 @@ pub(crate) fn record(desk: &mut Desk, record: &PageRecord) -> Result<Recorded, L
         recorded.known = recorded.known.saturating_add(changes.known);
         recorded.new.extend(changes.new);
         recorded.conflicts.extend(changes.conflicts);
+        recorded.revised.extend(changes.revised);
+        tallied.join(changes.tallied);
     }
     recorded.new_unknown_classes = unknown_classes(&desk.connection, record)?;
     recorded.quarantined = quarantine(&desk.connection, record)?;
@@ -72,6 +76,7 @@ pub(crate) fn record(desk: &mut Desk, record: &PageRecord) -> Result<Recorded, L
     )?;
     recorded.coverage_to =
         coverage::coverage_to(&desk.connection, &record.account, &record.category)?;
+    tally::keep_up(&desk.connection, &record.account, tallied)?;
     count(&desk.connection, record, &recorded)?;
     Ok(recorded)
 }
@@ -253,22 +258,6 @@ fn count(
     recorded: &Recorded,
 ) -> Result<(), LedgerError> {
     let scope = record.account.as_str();
-    let fills = recorded
-        .new
-        .iter()
-        .filter(|new| new.execution.class == ExecutionClass::OrderFill);
-    let (mut count, mut newest) = (0i64, None);
-    for fill in fills {
-        count = count.saturating_add(1);
-        newest = newest.max(Some(fill.execution.executed_at));
-    }
-    tally::add(
-        connection,
-        "executions",
-        scope,
-        crate::codec::whole(recorded.new.len())?,
-    )?;
-    tally::add(connection, "fills", scope, count)?;
     tally::add(
         connection,
         "conflicts",
@@ -280,9 +269,5 @@ fn count(
         "quarantined",
         scope,
         i64::from(recorded.quarantined),
-    )?;
-    match newest {
-        Some(newest) => tally::raise_to(connection, "last_fill_at", scope, newest.us()),
-        None => Ok(()),
-    }
+    )
 }

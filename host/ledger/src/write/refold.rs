@@ -5,7 +5,7 @@
 //! rows and cycles are brought to what the core's fold says. The result is the same as if
 //! everything had been known from the start (law 1).
 
-use super::executions::MarketChanges;
+use super::changes::MarketChanges;
 use super::markets::{LANES, MarketState};
 use super::openings::{self, Openings, QUIET};
 use crate::codec::{self, all, run};

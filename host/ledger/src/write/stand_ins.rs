@@ -1,0 +1,511 @@
+//! Rows that stand in for what a venue's sum of an order says and its rows do not show.
+//!
+//! What stands is a function of the order's real rows and of the sums that were inferred or imported
+//! (law 1). Each sum is a point: the order had filled `to`, for so much value, by then. The real rows
+//! fill from zero up; what they do not reach is tiled by stand-ins, one from point to point, so that
+//! nothing is counted twice and nothing that was counted is lost while real rows come one by one. The
+//! price of a stand-in is what brings the order's average out.
+//!
+//! Real rows that were busted count as come: the venue showed them, and took them back. An inferred sum
+//! is never the source of another one.
+
+use super::changes::MarketChanges;
+use super::executions::{RowToInsert, insert_row, settle};
+use super::markets::MarketState;
+use super::relations::is_bust;
+use super::states::{self, StoredAs, set_state};
+use super::tally;
+use crate::codec::{all, amount_or_none, get, id, named, run};
+use crate::error::LedgerError;
+use crate::facts::{Inferred, NewExecution, RevisedKind, RowState};
+use crate::writer::Desk;
+use fillsync_core::amount::{Money, Price, Quantity};
+use fillsync_core::execution::{Execution, ExecutionClass, Relation, Source};
+use fillsync_core::id::{AccountName, Category, ExecutionId, Market, OrderId, Symbol};
+use fillsync_core::order::Order;
+use fillsync_core::time::HostTime;
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+
+/// A stored stand-in.
+#[derive(Debug, Clone)]
+struct StandIn {
+    row: StoredAs,
+    from: Quantity,
+    to: Quantity,
+    /// What the order's fills up to `to` were worth.
+    value: Money,
+}
+
+/// What an order's rows say.
+#[derive(Debug, Default)]
+struct OrderRows {
+    /// What real rows show, busted ones among them.
+    shown: Quantity,
+    value: Money,
+    last: Option<(fillsync_core::execution::Sequence, ExecutionId)>,
+    stand_ins: Vec<StandIn>,
+}
+
+/// A stand-in as it should be.
+#[derive(Debug, PartialEq, Eq)]
+struct Piece {
+    from: Quantity,
+    to: Quantity,
+    price: Price,
+}
+
+/// What the fills up to the end of a stand-in were worth, where it is the first to say so.
+pub(crate) fn value_of(row: &Execution) -> Option<Money> {
+    match row.relation {
+        Relation::StandsIn { to, .. } => row.price.times(to),
+        _ => None,
+    }
+}
+
+impl OrderRows {
+    fn read(
+        connection: &Connection,
+        state: &MarketState,
+        order_id: &OrderId,
+    ) -> Result<Self, LedgerError> {
+        let found = all(
+            connection,
+            &format!(
+                "SELECT stands_value, {} FROM execution WHERE market_id = ?1 AND order_id = ?2",
+                states::columns()
+            ),
+            params![state.id, order_id.as_str()],
+            |row| {
+                Ok((
+                    states::stored_as(row, &state.market)?,
+                    amount_or_none::<Money>(row, "stands_value")?,
+                ))
+            },
+        )?;
+        let mut rows = Self::default();
+        for (row, value) in found {
+            rows.add(row, value)?;
+        }
+        // The earliest to say so speaks for a point; rows of one point that differ in this are rare.
+        rows.stand_ins.sort_by(|one, other| {
+            let rank = |one: &StandIn| {
+                let execution = &one.row.execution;
+                (one.to, execution.executed_at, one.value, execution.source.as_str())
+            };
+            rank(one).cmp(&rank(other))
+        });
+        Ok(rows)
+    }
+
+    fn add(&mut self, row: StoredAs, value: Option<Money>) -> Result<(), LedgerError> {
+        let execution = &row.execution;
+        if let Relation::StandsIn { from, to } = execution.relation {
+            let value = value.ok_or_else(|| LedgerError::unreadable("stands_value", "NULL"))?;
+            self.stand_ins.push(StandIn {
+                row,
+                from,
+                to,
+                value,
+            });
+            return Ok(());
+        }
+        if is_bust(execution)
+            || row.state == RowState::Superseded
+            || !execution.class.moves_position()
+        {
+            return Ok(());
+        }
+        self.shown += execution.quantity;
+        self.value += worth(execution.price, execution.quantity)?;
+        let place = (execution.sequence(), execution.execution_id.clone());
+        self.last = self.last.take().max(Some(place));
+        Ok(())
+    }
+
+    /// Up to where rows or stand-ins show the order.
+    fn reach(&self) -> Quantity {
+        let stood_in = self.stand_ins.iter().map(|one| one.to).max();
+        self.shown.max(stood_in.unwrap_or(Quantity::ZERO))
+    }
+
+    /// The points, each with the stand-in that speaks for it.
+    fn points(&self) -> BTreeMap<Quantity, &StandIn> {
+        let mut points = BTreeMap::new();
+        for one in &self.stand_ins {
+            points.entry(one.to).or_insert(one);
+        }
+        points
+    }
+
+    /// What a stand-in from what is shown so far to a point costs.
+    fn piece(&self, from: Quantity, to: Quantity, value: Money) -> Option<Piece> {
+        let before = match self.points().get(&from) {
+            Some(point) if from > self.shown => point.value,
+            _ => self.value,
+        };
+        // A venue that rounds its average can make the rest cost nothing; then the average must do.
+        let rest = value - before;
+        let price = match rest.is_positive() {
+            true => rest.per(to - from),
+            false => value.per(to),
+        }?;
+        Some(Piece { from, to, price })
+    }
+
+    /// The stand-ins that should stand, each with the one from which it takes the rest.
+    fn pieces(&self) -> Vec<(Piece, &StandIn)> {
+        let mut from = self.shown;
+        let mut pieces = Vec::new();
+        for (to, point) in self.points() {
+            if to > from {
+                pieces.extend(self.piece(from, to, point.value).map(|piece| (piece, point)));
+                from = to;
+            }
+        }
+        pieces
+    }
+
+    /// The stored stand-in that is a piece. One that starts from nothing has its price from its
+    /// point, whatever a division makes of it.
+    fn stored(&self, piece: &Piece) -> Option<&StandIn> {
+        self.stand_ins.iter().find(|one| {
+            one.from == piece.from
+                && one.to == piece.to
+                && (piece.from.is_zero() || one.row.execution.price == piece.price)
+        })
+    }
+}
+
+fn worth(price: Price, quantity: Quantity) -> Result<Money, LedgerError> {
+    price.times(quantity).ok_or_else(|| LedgerError::Rejected {
+        what: format!("{quantity} at {price} is more than can be kept exactly"),
+    })
+}
+
+/// Lets stand-ins give way to what came, and none stand beside it.
+pub(crate) fn give_way(
+    connection: &Connection,
+    state: &mut MarketState,
+    changes: &mut MarketChanges,
+) -> Result<(), LedgerError> {
+    let orders = std::mem::take(&mut changes.to_give_way);
+    if state.has_stand_ins {
+        for order_id in orders {
+            let rows = OrderRows::read(connection, state, &order_id)?;
+            if !rows.stand_ins.is_empty() {
+                tile(connection, state, &order_id, &rows, changes)?;
+            }
+        }
+        changes.to_give_way.clear();
+    }
+    Ok(())
+}
+
+fn tile(
+    connection: &Connection,
+    state: &mut MarketState,
+    order_id: &OrderId,
+    rows: &OrderRows,
+    changes: &mut MarketChanges,
+) -> Result<(), LedgerError> {
+    let mut standing = Vec::new();
+    let mut first_piece = None;
+    for (piece, point) in rows.pieces() {
+        let id = match rows.stored(&piece) {
+            Some(stored) => {
+                standing.push(stored.row.id);
+                stored.row.execution.execution_id.clone()
+            }
+            None => insert_piece(connection, state, order_id, rows, &piece, point, changes)?,
+        };
+        first_piece = first_piece.or(Some(id));
+    }
+    let mut gave_way = false;
+    for one in &rows.stand_ins {
+        let stands = standing.contains(&one.row.id);
+        if one.row.state == RowState::Live && !stands {
+            gave_way = true;
+            let last = rows.last.as_ref().map(|(_, id)| id);
+            let by = last.or(first_piece.as_ref());
+            let by = by.unwrap_or(&one.row.execution.execution_id).clone();
+            changes.revise(&one.row, &by, RevisedKind::Replaced);
+        }
+        let now = if stands {
+            RowState::Live
+        } else {
+            RowState::Superseded
+        };
+        set_state(connection, &one.row, now, changes)?;
+    }
+    if gave_way {
+        for new in &mut changes.new {
+            let execution = &new.execution;
+            new.was_stood_in_for |= execution.order_id.as_ref() == Some(order_id)
+                && !matches!(execution.relation, Relation::StandsIn { .. });
+        }
+    }
+    Ok(())
+}
+
+/// Stores what is left of a stand-in. It was seen when that one was, so nobody waits for it anew.
+fn insert_piece(
+    connection: &Connection,
+    state: &mut MarketState,
+    order_id: &OrderId,
+    rows: &OrderRows,
+    piece: &Piece,
+    point: &StandIn,
+    changes: &mut MarketChanges,
+) -> Result<ExecutionId, LedgerError> {
+    let name = inferred_id(order_id, piece.from, piece.to)?;
+    let taken = rows
+        .stand_ins
+        .iter()
+        .any(|one| one.row.execution.execution_id == name);
+    let execution_id = if taken {
+        // The same part, but a real row before it was corrected to another price.
+        execution_id(format!("{name}@{}", piece.price))?
+    } else {
+        name
+    };
+    let row = Execution {
+        execution_id: execution_id.clone(),
+        quantity: piece.to - piece.from,
+        price: piece.price,
+        relation: Relation::StandsIn {
+            from: piece.from,
+            to: piece.to,
+        },
+        ..point.row.execution.clone()
+    };
+    let to_insert = RowToInsert::bare(&row, RowState::Live, Some(point.value), point.row.seen_at);
+    if insert_row(connection, state.id, &to_insert)? {
+        state.reached(row.sequence());
+        changes.tallied.stands(&row.class, row.executed_at);
+        changes.note(row.executed_at);
+        changes.note_late(row.executed_at);
+    }
+    Ok(execution_id)
+}
+
+/// Notes whether orders filled more than rows and stand-ins show.
+pub(crate) fn weigh(
+    connection: &Connection,
+    state: &mut MarketState,
+    changes: &mut MarketChanges,
+) -> Result<(), LedgerError> {
+    for order_id in std::mem::take(&mut changes.to_weigh) {
+        let Some(order) = state.order(connection, &order_id)? else {
+            continue;
+        };
+        let is_ahead = order.filled_quantity > reach(connection, state.id, &order_id)?;
+        if is_ahead {
+            note_ahead(connection, state.id, &order_id)?;
+            state.has_ahead = true;
+        } else if state.has_ahead {
+            run(
+                connection,
+                "DELETE FROM order_ahead WHERE market_id = ?1 AND order_id = ?2",
+                params![state.id, order_id.as_str()],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn note_ahead(
+    connection: &Connection,
+    market_id: i64,
+    order_id: &OrderId,
+) -> Result<(), LedgerError> {
+    run(
+        connection,
+        "INSERT OR IGNORE INTO order_ahead (market_id, order_id) VALUES (?1, ?2)",
+        params![market_id, order_id.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Up to where rows and stand-ins show an order: as [`OrderRows::reach`], from fewer columns.
+pub(crate) fn reach(
+    connection: &Connection,
+    market_id: i64,
+    order_id: &OrderId,
+) -> Result<Quantity, LedgerError> {
+    let mut shown = Quantity::ZERO;
+    let mut stood_in = Quantity::ZERO;
+    let rows = all(
+        connection,
+        "SELECT class, quantity, stands_to FROM execution
+         WHERE market_id = ?1 AND order_id = ?2
+             AND (stands_to IS NOT NULL OR (relation <> 'busts' AND state <> 'superseded'))",
+        params![market_id, order_id.as_str()],
+        |row| {
+            Ok((
+                named(row, "class", |name| Some(ExecutionClass::from_name(name, name)))?,
+                crate::codec::amount::<Quantity>(row, "quantity")?,
+                amount_or_none::<Quantity>(row, "stands_to")?,
+            ))
+        },
+    )?;
+    for (class, quantity, to) in rows {
+        match to {
+            Some(to) => stood_in = stood_in.max(to),
+            None if class.moves_position() => shown += quantity,
+            None => {}
+        }
+    }
+    Ok(shown.max(stood_in))
+}
+
+/// Weighs every order of a ledger that did not use to.
+pub(crate) fn weigh_all(connection: &Connection) -> Result<(), LedgerError> {
+    let mut after = 0i64;
+    loop {
+        let orders = all(
+            connection,
+            "SELECT id, market_id, order_id, filled_quantity FROM orders
+             WHERE id > ?1 AND filled_quantity <> '0' ORDER BY id LIMIT 1000",
+            params![after],
+            |row| {
+                Ok((
+                    get::<i64>(row, "id")?,
+                    get::<i64>(row, "market_id")?,
+                    id::<OrderId>(row, "order_id")?,
+                    crate::codec::amount::<Quantity>(row, "filled_quantity")?,
+                ))
+            },
+        )?;
+        let Some((last, ..)) = orders.last() else {
+            return Ok(());
+        };
+        after = *last;
+        for (_, market_id, order_id, filled) in orders {
+            if filled > reach(connection, market_id, &order_id)? {
+                note_ahead(connection, market_id, &order_id)?;
+            }
+        }
+    }
+}
+
+fn execution_id(text: String) -> Result<ExecutionId, LedgerError> {
+    ExecutionId::new(&text).map_err(|error| LedgerError::Rejected {
+        what: format!("{text} can be no execution id: {error}"),
+    })
+}
+
+fn inferred_id(
+    order_id: &OrderId,
+    from: Quantity,
+    to: Quantity,
+) -> Result<ExecutionId, LedgerError> {
+    execution_id(format!("inferred:{order_id}:{from}-{to}"))
+}
+
+/// Lets a row stand in for what an order filled beyond what its rows show.
+pub(crate) fn infer(
+    desk: &mut Desk,
+    account: &AccountName,
+    category: &Category,
+    symbol: &Symbol,
+    order_id: &OrderId,
+    at: HostTime,
+) -> Result<Inferred, LedgerError> {
+    let market = Market {
+        account: account.clone(),
+        category: category.clone(),
+        symbol: symbol.clone(),
+    };
+    let anchors = desk.markets.anchors(&desk.connection, account, category)?;
+    let connection = &desk.connection;
+    if super::markets::find_market(connection, &market)?.is_none() {
+        return Ok(Inferred::NotStored);
+    }
+    let mut state = desk.markets.take(connection, &market)?;
+    let mut changes = MarketChanges::default();
+    let Some(order) = state.order(connection, order_id)? else {
+        desk.markets.put(state);
+        return Ok(Inferred::NotStored);
+    };
+    let rows = OrderRows::read(connection, &state, order_id)?;
+    let (from, to) = (rows.reach(), order.filled_quantity);
+    if to <= from {
+        desk.markets.put(state);
+        return Ok(Inferred::Enough);
+    }
+    let value = order.average_price.or(order.price);
+    let piece = value
+        .and_then(|price| price.times(to))
+        .and_then(|value| Some((rows.piece(from, to, value)?, value)));
+    let Some((piece, value)) = piece else {
+        desk.markets.put(state);
+        return Ok(Inferred::NoPrice);
+    };
+    let row = made_from(&order, &piece)?;
+    let to_insert = RowToInsert::bare(&row, RowState::Live, Some(value), at);
+    if !insert_row(connection, state.id, &to_insert)? {
+        return Err(LedgerError::Rejected {
+            what: format!("{} is stored, but does not count for its order", row.execution_id),
+        });
+    }
+    state.has_stand_ins = true;
+    state.reached(row.sequence());
+    changes.tallied.stands(&row.class, row.executed_at);
+    changes.note(row.executed_at);
+    changes.note_late(row.executed_at);
+    changes.to_weigh.insert(order_id.clone());
+    changes.new.push(NewExecution {
+        execution: row,
+        order_was_tracked: true,
+        allocation: fillsync_core::cycle::Allocation::default(),
+        state: RowState::Live,
+        was_stood_in_for: false,
+    });
+    weigh(connection, &mut state, &mut changes)?;
+    settle(connection, &mut state, &anchors, &mut changes)?;
+    tally::keep_up(connection, account, changes.tallied)?;
+    desk.markets.put(state);
+    match changes.new.pop() {
+        Some(new) => Ok(Inferred::StoodIn(Box::new(new))),
+        None => Ok(Inferred::Enough),
+    }
+}
+
+/// The row that an order's own sum makes.
+fn made_from(order: &Order, piece: &Piece) -> Result<Execution, LedgerError> {
+    let raw = serde_json::json!({
+        "inferred_from": {
+            "order_id": order.order_id, "filled_quantity": order.filled_quantity,
+            "average_price": order.average_price, "limit_price": order.price,
+            "status": order.status.as_str(), "updated_at": order.updated_at.to_string(),
+        }
+    });
+    Ok(Execution {
+        market: order.market.clone(),
+        execution_id: inferred_id(&order.order_id, piece.from, piece.to)?,
+        class: ExecutionClass::OrderFill,
+        order_id: Some(order.order_id.clone()),
+        client_order_id: order.client_order_id.clone(),
+        side: order.side,
+        quantity: piece.to - piece.from,
+        price: piece.price,
+        fee: None,
+        is_maker: None,
+        leaves_quantity: order
+            .quantity
+            .map(|quantity| quantity - piece.to)
+            .filter(|rest| !rest.is_negative()),
+        closed_quantity: None,
+        order_kind: order.kind.clone(),
+        stop: order.stop,
+        venue_sequence: None,
+        executed_at: order.updated_at,
+        source: Source::Inferred,
+        relation: Relation::StandsIn {
+            from: piece.from,
+            to: piece.to,
+        },
+        raw: raw.to_string(),
+    })
+}
