@@ -13,7 +13,11 @@ ALTER TABLE execution ADD COLUMN stands_value TEXT;
 
 CREATE INDEX execution_related ON execution (market_id, relates_to) WHERE relates_to IS NOT NULL;
 CREATE INDEX execution_standing_in ON execution (market_id, order_id) WHERE stands_to IS NOT NULL;
-CREATE INDEX execution_of_order ON execution (market_id, order_id) WHERE order_id IS NOT NULL;
+
+-- To find the rows of one order among those of its time. An index by order would cost every insert a page
+-- of its own, because order ids are random.
+DROP INDEX execution_in_market;
+CREATE INDEX execution_in_market ON execution (market_id, executed_at, order_id);
 
 CREATE TRIGGER execution_relation_is_told_once
 BEFORE UPDATE OF relation, relates_to, stands_from, stands_to, stands_value ON execution WHEN OLD.relation <> 'own'
@@ -23,10 +27,12 @@ END;
 
 ALTER TABLE orders ADD COLUMN average_price TEXT;
 
--- Orders whose sum, as the venue gives it, is more than their rows show. Kept up with every write.
+-- Orders whose sum, as the venue gives it, is more than rows and stand-ins show, with what these show. Kept
+-- up with every write.
 CREATE TABLE order_ahead (
     market_id INTEGER NOT NULL REFERENCES market (id),
     order_id  TEXT NOT NULL,
+    shown     TEXT NOT NULL,
     PRIMARY KEY (market_id, order_id)
 ) STRICT, WITHOUT ROWID;
 

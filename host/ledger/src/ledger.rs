@@ -108,7 +108,8 @@ impl Ledger {
             .await
     }
 
-    /// Notes that the venue can no longer serve a gap: it is never tried again, and never resolved.
+    /// Notes that the venue can no longer serve a gap: it is not to be tried again. True where
+    /// that was not known yet: it is said once.
     ///
     /// # Errors
     /// When it was not written; the variant says what to do.
@@ -117,7 +118,7 @@ impl Ledger {
         account: AccountName,
         category: Category,
         window: Window,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         self.writer
             .submit(move |desk| write::gap_unfillable(desk, &account, &category, window))
             .await

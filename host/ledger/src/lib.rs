@@ -38,12 +38,16 @@ pub use ledger::Ledger;
 pub use reader::Reader;
 pub use rows::{
     AccountTally, AlertFilter, ClosedCycle, CycleFilter, Delivery, FillFilter, KnownGap,
-    LatestDecision, LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert,
-    StoredCount, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
+    LatestDecision, LedgerStatus, Mark, OrderAhead, OrderSum, OutboxRow, PendingChannel, Proof,
+    SelfCheck, StoredAlert, StoredCount, StoredDivergence, StoredEvent, StoredFill,
+    StoredGroupCycle, StoredPluginEvent,
 };
 
 /// The most orders that [`Recorded::orders_wanted`] names.
 pub const ORDERS_WANTED_MAX: usize = 200;
+
+/// The most orders that [`Reader::orders_ahead`] names.
+pub const ORDERS_AHEAD_MAX: usize = 200;
 
 /// The most fills that one read gives.
 pub const FILLS_READ_MAX: u32 = 10_000;

@@ -5,11 +5,12 @@
 
 use crate::decisions::{DecisionOutcome, EventRow, GroupCycleRow, PluginEventRow};
 use fillsync_core::alert::Alert;
+use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
 use fillsync_core::cycle::{Allocation, Book, Cycle};
 use fillsync_core::execution::Execution;
-use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, Symbol};
-use fillsync_core::order::Lane;
+use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, OrderId, Symbol};
+use fillsync_core::order::{Lane, OrderStatus};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::view::Shown;
 
@@ -43,6 +44,74 @@ pub struct KnownGap {
     pub last_tried: HostTime,
     /// Whether the venue can no longer serve it.
     pub unfillable: bool,
+}
+
+/// How far one account's executions are proven in one category.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The account.
+    pub account: AccountName,
+    /// The category.
+    pub category: Category,
+    /// The newest proven window: complete from its start to its end, in venue time. None where nothing
+    /// is proven yet.
+    pub complete: Option<Window>,
+    /// When the open orders were last listed to the end, in venue time.
+    pub orders_checked: Option<VenueTime>,
+    /// Traversals that reached their end.
+    pub traversals: u64,
+    /// When the last of them was recorded, by the host's clock.
+    pub last_seen: Option<HostTime>,
+    /// Gaps that may still be filled.
+    pub gaps_open: u64,
+    /// Gaps that the venue can no longer fill.
+    pub gaps_unfillable: u64,
+    /// Gaps that were filled later.
+    pub gaps_resolved: u64,
+}
+
+/// An order that filled more than rows and stand-ins show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderAhead {
+    /// Its market.
+    pub market: Market,
+    /// The order.
+    pub order_id: OrderId,
+    /// What it filled, as the venue sums it.
+    pub filled_quantity: Quantity,
+    /// What is shown of it.
+    pub shown_quantity: Quantity,
+    /// At which price on average, as the venue sums it.
+    pub average_price: Option<Price>,
+    /// Since when it is so, at the latest: when the order last changed, in venue time.
+    pub updated_at: VenueTime,
+    /// When it was last seen at the venue, in venue time.
+    pub checked_at: VenueTime,
+}
+
+/// An order beside the sum of its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderSum {
+    /// Its market.
+    pub market: Market,
+    /// The order.
+    pub order_id: OrderId,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// What it filled, as the venue sums it.
+    pub filled_quantity: Quantity,
+    /// The sum of its real rows that stand.
+    pub live_quantity: Quantity,
+    /// The sum of the rows that stand in for missing ones.
+    pub stood_in_quantity: Quantity,
+    /// The sum of its rows that the venue took back; a venue may or may not take them off its own sum.
+    pub busted_quantity: Quantity,
+    /// When it last changed, in venue time.
+    pub updated_at: VenueTime,
+    /// When it was last seen at the venue, in venue time.
+    pub checked_at: VenueTime,
+    /// Whether the venue no longer has it.
+    pub gone: bool,
 }
 
 /// Which group cycle.

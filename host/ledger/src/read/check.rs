@@ -157,7 +157,7 @@ fn tallies(connection: &Connection, check: &mut SelfCheck) -> Read<()> {
     let counted = all(
         connection,
         "SELECT account AS scope, count(*) AS executions, sum(class = 'order-fill') AS fills
-         FROM execution JOIN market ON market.id = execution.market_id GROUP BY account",
+         FROM execution JOIN market ON market.id = execution.market_id WHERE state = 'live' GROUP BY account",
         [],
         |row| {
             Ok((

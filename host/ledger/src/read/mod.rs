@@ -7,5 +7,6 @@ pub(crate) mod facts;
 pub(crate) mod fills;
 pub(crate) mod groups;
 pub(crate) mod look;
+pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod status;

@@ -3,8 +3,8 @@
 
 use super::{Bench, account, at, fill, linear, market, order, page, positions, proven, runtime};
 use crate::facts::PageRecord;
-use fillsync_core::execution::{Execution, ExecutionClass, Side, VenueKind};
-use fillsync_core::id::Symbol;
+use fillsync_core::execution::{Execution, ExecutionClass, Relation, Side, Source, VenueKind};
+use fillsync_core::id::{ExecutionId, Symbol};
 use fillsync_core::order::{Lane, Order, OrderStatus, StopKind};
 use fillsync_core::port::Positions;
 use proptest::prelude::*;
@@ -43,6 +43,57 @@ fn row() -> impl Strategy<Value = Told> {
     })
 }
 
+/// Rows that speak of each other: chains, rivals, busts of corrections, circles. Each `web` is another
+/// such tangle; what a row says follows from its name.
+fn related(web: u32) -> impl Strategy<Value = Told> {
+    (0u32..24).prop_map(move |number| {
+        let mix = (web * 24 + number)
+            .wrapping_mul(2_654_435_761)
+            .rotate_left(7);
+        let name = |number: u32| ExecutionId::new(&format!("c{web}-{number}")).unwrap();
+        let mut execution = fill(
+            &format!("c{web}-{number}"),
+            &format!("o{}", number % 6),
+            if mix & 1 == 0 { Side::Buy } else { Side::Sell },
+            &(1 + (mix >> 4) % 3).to_string(),
+            i64::from((mix >> 8) % 25),
+        );
+        let other = name((mix >> 13) % 24);
+        execution.relation = match number {
+            0..8 => Relation::Own,
+            _ if (mix >> 21) % 4 == 0 => Relation::Busts(other),
+            _ if (mix >> 23) % 3 == 0 => Relation::Corrects(name((mix >> 13) % 8)),
+            _ => Relation::Corrects(other),
+        };
+        Told::Row(execution)
+    })
+}
+
+/// A row that stands for all of an order, as somebody else's records have them.
+fn imported() -> impl Strategy<Value = Told> {
+    (0u32..6, 1u32..3).prop_map(|(order, points)| {
+        let to = (points * 4).to_string();
+        let side = if order % 2 == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        let mut execution = fill(
+            &format!("i{order}-{to}"),
+            &format!("o{order}"),
+            side,
+            &to,
+            i64::from(order + points),
+        );
+        execution.source = Source::Import;
+        execution.relation = Relation::StandsIn {
+            from: super::quantity("0"),
+            to: super::quantity(&to),
+        };
+        Told::Row(execution)
+    })
+}
+
 fn order_state() -> impl Strategy<Value = Told> {
     (0u8..6, 0u8..4, 0i64..30).prop_map(|(id, state, second)| {
         let lane = match id {
@@ -74,8 +125,10 @@ fn order_state() -> impl Strategy<Value = Told> {
     })
 }
 
-fn told() -> impl Strategy<Value = Told> {
+fn told(web: u32) -> impl Strategy<Value = Told> {
     prop_oneof![
+        6 => related(web),
+        1 => imported(),
         12 => row(),
         4 => order_state(),
         1 => (0i64..40, 0usize..3).prop_map(|(second, held)| {
@@ -144,7 +197,9 @@ proptest! {
 
     #[test]
     fn law_1_any_order_any_pages_any_repetition_make_the_same_ledger(
-        told in prop::collection::vec(told(), 1..45).prop_map(one_answer_for_each_moment),
+        told in (0u32..40)
+            .prop_flat_map(|web| prop::collection::vec(told(web), 1..45))
+            .prop_map(one_answer_for_each_moment),
         order in prop::collection::vec(any::<u64>(), 90),
         size in 1usize..20,
         other_size in 1usize..20,

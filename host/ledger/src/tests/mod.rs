@@ -11,6 +11,8 @@ mod files;
 mod groups;
 mod laws;
 mod pages;
+mod relations;
+mod stand_ins;
 
 use crate::facts::PageRecord;
 use crate::{Gap, Ledger, Proven, Reader};
@@ -46,7 +48,8 @@ impl Bench {
         Reader::open(self.path()).unwrap()
     }
 
-    /// Everything that rows and orders make, as text; not when it was seen.
+    /// Everything that rows and orders make, as text; not when it was seen, and not the stand-ins that
+    /// gave way, which say in which steps real rows came.
     pub(crate) fn dump(&self) -> String {
         dump(&self.path())
     }
@@ -57,8 +60,10 @@ pub(crate) fn dump(path: &std::path::Path) -> String {
     let mut text = String::new();
     for sql in [
         "SELECT account, category, symbol, execution_id, class, order_id, side, quantity, price, fee, executed_at, lane,
-             entry_cycle, entry_quantity, exit_cycle, exit_quantity, realised, raw
-         FROM execution JOIN market ON market.id = market_id ORDER BY account, category, symbol, execution_id",
+             entry_cycle, entry_quantity, exit_cycle, exit_quantity, realised, raw, state, relation, relates_to,
+             stands_from, stands_to, (SELECT other.execution_id FROM execution AS other WHERE other.id = execution.revision_of)
+         FROM execution JOIN market ON market.id = market_id
+         WHERE relation <> 'stands-in' OR state = 'live' ORDER BY account, category, symbol, execution_id",
         "SELECT account, category, symbol, order_id, side, lane, status, filled_quantity, updated_at, raw
          FROM orders JOIN market ON market.id = market_id ORDER BY account, category, symbol, order_id",
         "SELECT account, category, symbol, cycle.* FROM cycle JOIN market ON market.id = market_id
@@ -66,6 +71,8 @@ pub(crate) fn dump(path: &std::path::Path) -> String {
         "SELECT account, category, symbol, opening.lane, quantity, at FROM opening JOIN market ON market.id = market_id
          ORDER BY account, category, symbol, lane",
         "SELECT account, category, symbol, order_id, first_at FROM order_wanted JOIN market ON market.id = market_id
+         ORDER BY account, category, symbol, order_id",
+        "SELECT account, category, symbol, order_id, shown FROM order_ahead JOIN market ON market.id = market_id
          ORDER BY account, category, symbol, order_id",
         "SELECT * FROM coverage ORDER BY account, category, from_at",
         "SELECT name, scope, value FROM tally WHERE name IN ('executions', 'fills', 'last_fill_at') ORDER BY name, scope",

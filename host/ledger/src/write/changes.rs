@@ -32,6 +32,8 @@ pub(crate) struct MarketChanges {
     pub(crate) to_give_way: BTreeSet<OrderId>,
     /// Orders whose sum must be compared with their rows again.
     pub(crate) to_weigh: BTreeSet<OrderId>,
+    /// Orders that got rows, where some order of the market is known to miss rows.
+    pub(crate) traded: BTreeSet<OrderId>,
     /// Rows whose state changed in this request, with the state they have now.
     pub(crate) states: HashMap<ExecutionId, RowState>,
     pub(crate) tallied: Tallied,

@@ -3,7 +3,7 @@
 //! Coverage grows only here, in the same transaction as the rows that prove it (law 9). A gap is
 //! resolved when coverage contains all of it, and never in any other way.
 
-use crate::codec::{all, run, venue_time};
+use crate::codec::{all, get, one, run, venue_time};
 use crate::error::LedgerError;
 use crate::facts::{Gap, Proven};
 use crate::writer::Desk;
@@ -103,7 +103,7 @@ pub(crate) fn coverage_to(
     account: &AccountName,
     category: &Category,
 ) -> Result<Option<VenueTime>, LedgerError> {
-    crate::codec::one(
+    one(
         connection,
         "SELECT to_at FROM coverage WHERE account = ?1 AND category = ?2 ORDER BY from_at DESC LIMIT 1",
         params![account.as_str(), category.as_str()],
@@ -158,27 +158,37 @@ pub(crate) fn note_gap(
     Ok(())
 }
 
-/// The venue can no longer serve a gap.
+/// The venue can no longer serve a gap. True where that was not known, so that it is told once.
 pub(crate) fn gap_unfillable(
     desk: &Desk,
     account: &AccountName,
     category: &Category,
     window: Window,
-) -> Result<(), LedgerError> {
-    let found = run(
+) -> Result<bool, LedgerError> {
+    let names = params![
+        account.as_str(),
+        category.as_str(),
+        window.from.us(),
+        window.to.us()
+    ];
+    let known = one(
         &desk.connection,
-        "UPDATE gap SET unfillable = 1 WHERE account = ?1 AND category = ?2 AND from_at = ?3 AND to_at = ?4",
-        params![
-            account.as_str(),
-            category.as_str(),
-            window.from.us(),
-            window.to.us()
-        ],
+        "SELECT unfillable FROM gap WHERE account = ?1 AND category = ?2 AND from_at = ?3 AND to_at = ?4",
+        names,
+        |row| get::<bool>(row, "unfillable"),
     )?;
-    if found == 0 {
-        return Err(LedgerError::Rejected {
+    match known {
+        Some(true) => Ok(false),
+        Some(false) => {
+            run(
+                &desk.connection,
+                "UPDATE gap SET unfillable = 1 WHERE account = ?1 AND category = ?2 AND from_at = ?3 AND to_at = ?4",
+                names,
+            )?;
+            Ok(true)
+        }
+        None => Err(LedgerError::Rejected {
             what: format!("{account} {category} has no gap {window}"),
-        });
+        }),
     }
-    Ok(())
 }

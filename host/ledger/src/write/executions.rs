@@ -12,6 +12,7 @@ use super::refold::{refold, store_cycles};
 use super::relations::{self, is_bust, is_spoken_of, subject};
 use super::stand_ins;
 use super::states;
+use super::weigh::weigh;
 use crate::codec::{self, one, run};
 use crate::error::LedgerError;
 use crate::facts::{NewExecution, RowState};
@@ -44,7 +45,8 @@ pub(crate) fn insert(
         };
         let lane = book_of(row, order.as_deref()).lane;
         let sequence = row.sequence();
-        let concerns_others = subject(row).is_some() || is_spoken_of(connection, state, &row.execution_id)?;
+        let concerns_others =
+            subject(row).is_some() || is_spoken_of(connection, state, &row.execution_id)?;
         let stands_in = matches!(row.relation, Relation::StandsIn { .. });
         let row_state = if is_bust(row) {
             RowState::Busted
@@ -69,7 +71,12 @@ pub(crate) fn insert(
         }
         let to_insert = RowToInsert {
             row,
-            lane,
+            // A row that does not stand is of no position.
+            lane: if row_state == RowState::Live {
+                lane
+            } else {
+                Lane::OneWay
+            },
             allocation,
             state: row_state,
             stands_value: stand_ins::value_of(row),
@@ -102,7 +109,7 @@ pub(crate) fn insert(
                 changes.to_give_way.extend(row.order_id.clone());
             }
             if state.has_ahead {
-                changes.to_weigh.extend(row.order_id.clone());
+                changes.traded.extend(row.order_id.clone());
             }
             if let (Some(order_id), None, true) =
                 (&row.order_id, &order, row.class.moves_position())
@@ -144,7 +151,7 @@ pub(crate) fn settle(
 ) -> Result<(), LedgerError> {
     relations::apply(connection, state, changes)?;
     stand_ins::give_way(connection, state, changes)?;
-    stand_ins::weigh(connection, state, changes)?;
+    weigh(connection, state, changes)?;
     for new in &mut changes.new {
         if let Some(state) = changes.states.get(&new.execution.execution_id) {
             new.state = *state;
@@ -210,18 +217,13 @@ pub(crate) fn insert_row(
 ) -> Result<bool, LedgerError> {
     let RowToInsert { row, lane, .. } = to_insert;
     let (entry, exit) = (to_insert.allocation.entry, to_insert.allocation.exit);
-    let stands = match row.relation {
-        Relation::StandsIn { from, to } => Some((from, to)),
-        _ => None,
-    };
     let inserted = run(
         connection,
         "INSERT INTO execution (market_id, execution_id, class, class_raw, order_id, client_order_id, side, quantity,
              price, fee, fee_currency, is_maker, leaves_quantity, closed_quantity, order_kind, stop, venue_sequence,
-             executed_at, seen_at, source, lane, entry_cycle, entry_quantity, exit_cycle, exit_quantity, realised, raw,
-             state, relation, relates_to, stands_from, stands_to, stands_value)
+             executed_at, seen_at, source, lane, entry_cycle, entry_quantity, exit_cycle, exit_quantity, realised, raw)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)
+             ?23, ?24, ?25, ?26, ?27)
          ON CONFLICT (market_id, execution_id) DO NOTHING",
         params![
             market_id,
@@ -251,15 +253,40 @@ pub(crate) fn insert_row(
             exit.map(|part| part.quantity.to_string()),
             exit.and_then(|part| part.realised).map(|money| money.to_string()),
             row.raw,
-            to_insert.state.as_str(),
-            relations::name(&row.relation),
-            related(&row.relation).map(ExecutionId::as_str),
-            stands.map(|(from, _)| from.to_string()),
-            stands.map(|(_, to)| to.to_string()),
-            to_insert.stands_value.map(|value| value.to_string()),
         ],
     )?;
-    Ok(inserted == 1)
+    if inserted == 0 {
+        return Ok(false);
+    }
+    if to_insert.state != RowState::Live || row.relation != Relation::Own {
+        relate(connection, to_insert)?;
+    }
+    Ok(true)
+}
+
+/// Adds what the row that was just inserted means for others. Nearly no row means anything, so the
+/// others are not charged for it.
+fn relate(connection: &Connection, inserted: &RowToInsert<'_>) -> Result<(), LedgerError> {
+    let relation = &inserted.row.relation;
+    let stands = match relation {
+        Relation::StandsIn { from, to } => Some((from, to)),
+        _ => None,
+    };
+    run(
+        connection,
+        "UPDATE execution SET state = ?2, relation = ?3, relates_to = ?4, stands_from = ?5, stands_to = ?6,
+             stands_value = ?7 WHERE id = ?1",
+        params![
+            connection.last_insert_rowid(),
+            inserted.state.as_str(),
+            relations::name(relation),
+            related(relation).map(ExecutionId::as_str),
+            stands.map(|(from, _)| from.to_string()),
+            stands.map(|(_, to)| to.to_string()),
+            inserted.stands_value.map(|value| value.to_string()),
+        ],
+    )?;
+    Ok(())
 }
 
 /// What stands in `relates_to`.

@@ -149,7 +149,9 @@ impl MarketState {
                 books.insert(lane, cycle);
             }
         }
-        let any = |sql: &str| Ok::<_, LedgerError>(one(connection, sql, params![id], |_| Ok(()))?.is_some());
+        let any = |sql: &str| {
+            Ok::<_, LedgerError>(one(connection, sql, params![id], |_| Ok(()))?.is_some())
+        };
         Ok(Self {
             id,
             market: market.clone(),

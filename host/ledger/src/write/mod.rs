@@ -18,6 +18,7 @@ mod relations;
 mod stand_ins;
 mod states;
 mod tally;
+pub(crate) mod weigh;
 
 pub(crate) use coverage::gap_unfillable;
 pub(crate) use groups::{commit, raise};
@@ -25,4 +26,5 @@ pub(crate) use log::{log_events, log_plugin_event};
 pub(crate) use orders::order_gone;
 pub(crate) use outbox::{outbox_dead, outbox_retry, outbox_sent};
 pub(crate) use record::{orders_wanted, record};
-pub(crate) use stand_ins::{infer, weigh_all};
+pub(crate) use stand_ins::infer;
+pub(crate) use weigh::weigh_all;

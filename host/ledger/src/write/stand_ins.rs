@@ -15,7 +15,7 @@ use super::markets::MarketState;
 use super::relations::is_bust;
 use super::states::{self, StoredAs, set_state};
 use super::tally;
-use crate::codec::{all, amount_or_none, get, id, named, run};
+use crate::codec::{all, amount_or_none, one};
 use crate::error::LedgerError;
 use crate::facts::{Inferred, NewExecution, RevisedKind, RowState};
 use crate::writer::Desk;
@@ -64,6 +64,8 @@ pub(crate) fn value_of(row: &Execution) -> Option<Money> {
 }
 
 impl OrderRows {
+    /// Reads them by looking through the whole market: what an order's rows show must not depend on
+    /// whether a venue's times fit together.
     fn read(
         connection: &Connection,
         state: &MarketState,
@@ -72,7 +74,8 @@ impl OrderRows {
         let found = all(
             connection,
             &format!(
-                "SELECT stands_value, {} FROM execution WHERE market_id = ?1 AND order_id = ?2",
+                "SELECT stands_value, {} FROM execution INDEXED BY execution_in_market
+                 WHERE market_id = ?1 AND order_id = ?2",
                 states::columns()
             ),
             params![state.id, order_id.as_str()],
@@ -91,7 +94,12 @@ impl OrderRows {
         rows.stand_ins.sort_by(|one, other| {
             let rank = |one: &StandIn| {
                 let execution = &one.row.execution;
-                (one.to, execution.executed_at, one.value, execution.source.as_str())
+                (
+                    one.to,
+                    execution.executed_at,
+                    one.value,
+                    execution.source.as_str(),
+                )
             };
             rank(one).cmp(&rank(other))
         });
@@ -159,7 +167,10 @@ impl OrderRows {
         let mut pieces = Vec::new();
         for (to, point) in self.points() {
             if to > from {
-                pieces.extend(self.piece(from, to, point.value).map(|piece| (piece, point)));
+                pieces.extend(
+                    self.piece(from, to, point.value)
+                        .map(|piece| (piece, point)),
+                );
                 from = to;
             }
         }
@@ -192,8 +203,15 @@ pub(crate) fn give_way(
     let orders = std::mem::take(&mut changes.to_give_way);
     if state.has_stand_ins {
         for order_id in orders {
-            let rows = OrderRows::read(connection, state, &order_id)?;
-            if !rows.stand_ins.is_empty() {
+            let is_stood_in_for = one(
+                connection,
+                "SELECT 1 FROM execution INDEXED BY execution_standing_in
+                 WHERE market_id = ?1 AND order_id = ?2 AND stands_to IS NOT NULL LIMIT 1",
+                params![state.id, order_id.as_str()],
+                |_| Ok(()),
+            )?;
+            if is_stood_in_for.is_some() {
+                let rows = OrderRows::read(connection, state, &order_id)?;
                 tile(connection, state, &order_id, &rows, changes)?;
             }
         }
@@ -289,106 +307,6 @@ fn insert_piece(
     Ok(execution_id)
 }
 
-/// Notes whether orders filled more than rows and stand-ins show.
-pub(crate) fn weigh(
-    connection: &Connection,
-    state: &mut MarketState,
-    changes: &mut MarketChanges,
-) -> Result<(), LedgerError> {
-    for order_id in std::mem::take(&mut changes.to_weigh) {
-        let Some(order) = state.order(connection, &order_id)? else {
-            continue;
-        };
-        let is_ahead = order.filled_quantity > reach(connection, state.id, &order_id)?;
-        if is_ahead {
-            note_ahead(connection, state.id, &order_id)?;
-            state.has_ahead = true;
-        } else if state.has_ahead {
-            run(
-                connection,
-                "DELETE FROM order_ahead WHERE market_id = ?1 AND order_id = ?2",
-                params![state.id, order_id.as_str()],
-            )?;
-        }
-    }
-    Ok(())
-}
-
-fn note_ahead(
-    connection: &Connection,
-    market_id: i64,
-    order_id: &OrderId,
-) -> Result<(), LedgerError> {
-    run(
-        connection,
-        "INSERT OR IGNORE INTO order_ahead (market_id, order_id) VALUES (?1, ?2)",
-        params![market_id, order_id.as_str()],
-    )?;
-    Ok(())
-}
-
-/// Up to where rows and stand-ins show an order: as [`OrderRows::reach`], from fewer columns.
-pub(crate) fn reach(
-    connection: &Connection,
-    market_id: i64,
-    order_id: &OrderId,
-) -> Result<Quantity, LedgerError> {
-    let mut shown = Quantity::ZERO;
-    let mut stood_in = Quantity::ZERO;
-    let rows = all(
-        connection,
-        "SELECT class, quantity, stands_to FROM execution
-         WHERE market_id = ?1 AND order_id = ?2
-             AND (stands_to IS NOT NULL OR (relation <> 'busts' AND state <> 'superseded'))",
-        params![market_id, order_id.as_str()],
-        |row| {
-            Ok((
-                named(row, "class", |name| Some(ExecutionClass::from_name(name, name)))?,
-                crate::codec::amount::<Quantity>(row, "quantity")?,
-                amount_or_none::<Quantity>(row, "stands_to")?,
-            ))
-        },
-    )?;
-    for (class, quantity, to) in rows {
-        match to {
-            Some(to) => stood_in = stood_in.max(to),
-            None if class.moves_position() => shown += quantity,
-            None => {}
-        }
-    }
-    Ok(shown.max(stood_in))
-}
-
-/// Weighs every order of a ledger that did not use to.
-pub(crate) fn weigh_all(connection: &Connection) -> Result<(), LedgerError> {
-    let mut after = 0i64;
-    loop {
-        let orders = all(
-            connection,
-            "SELECT id, market_id, order_id, filled_quantity FROM orders
-             WHERE id > ?1 AND filled_quantity <> '0' ORDER BY id LIMIT 1000",
-            params![after],
-            |row| {
-                Ok((
-                    get::<i64>(row, "id")?,
-                    get::<i64>(row, "market_id")?,
-                    id::<OrderId>(row, "order_id")?,
-                    crate::codec::amount::<Quantity>(row, "filled_quantity")?,
-                ))
-            },
-        )?;
-        let Some((last, ..)) = orders.last() else {
-            return Ok(());
-        };
-        after = *last;
-        for (_, market_id, order_id, filled) in orders {
-            if filled > reach(connection, market_id, &order_id)? {
-                note_ahead(connection, market_id, &order_id)?;
-            }
-        }
-    }
-}
-
 fn execution_id(text: String) -> Result<ExecutionId, LedgerError> {
     ExecutionId::new(&text).map_err(|error| LedgerError::Rejected {
         what: format!("{text} can be no execution id: {error}"),
@@ -446,7 +364,10 @@ pub(crate) fn infer(
     let to_insert = RowToInsert::bare(&row, RowState::Live, Some(value), at);
     if !insert_row(connection, state.id, &to_insert)? {
         return Err(LedgerError::Rejected {
-            what: format!("{} is stored, but does not count for its order", row.execution_id),
+            what: format!(
+                "{} is stored, but does not count for its order",
+                row.execution_id
+            ),
         });
     }
     state.has_stand_ins = true;
@@ -462,7 +383,6 @@ pub(crate) fn infer(
         state: RowState::Live,
         was_stood_in_for: false,
     });
-    weigh(connection, &mut state, &mut changes)?;
     settle(connection, &mut state, &anchors, &mut changes)?;
     tally::keep_up(connection, account, changes.tallied)?;
     desk.markets.put(state);

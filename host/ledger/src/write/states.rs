@@ -64,9 +64,7 @@ pub(crate) fn set_state(
     }
     changes.note(execution.executed_at);
     changes.note_late(execution.executed_at);
-    changes
-        .states
-        .insert(execution.execution_id.clone(), state);
+    changes.states.insert(execution.execution_id.clone(), state);
     changes.to_give_way.extend(execution.order_id.clone());
     changes.to_weigh.extend(execution.order_id.clone());
     Ok(())
