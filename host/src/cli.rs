@@ -17,6 +17,7 @@ mod accounts;
 mod answers;
 mod backfill;
 mod check;
+mod compare;
 mod daemon;
 mod import;
 mod progress;
@@ -107,8 +108,25 @@ enum Command {
         #[arg(long)]
         before: Option<i64>,
     },
-    /// Recompute everything that can be, and compare it with what is stored.
-    Verify,
+    /// Compare the ledger with itself and with the venues.
+    ///
+    /// Every cycle is computed again from its executions. Then each venue is asked: for every order that
+    /// is open or changed in the last days the sum of its fills must be what the venue says is filled, and
+    /// the open positions must be the venue's. Every difference is printed with both values and what to
+    /// do. Nothing is changed.
+    ///
+    /// Exit status: 0 when all agrees, 1 when something differs or could not be asked.
+    Verify {
+        /// Of this account; of all by default. The ledger itself is always looked at as a whole.
+        #[arg(long)]
+        account: Option<AccountName>,
+        /// Ask about every order that the ledger has, however old; one request each.
+        #[arg(long, conflicts_with = "offline")]
+        all: bool,
+        /// Ask no venue: only the ledger against itself.
+        #[arg(long)]
+        offline: bool,
+    },
     /// Ask the venues for everything in a span that is not proven yet.
     ///
     /// What is proven is not asked for again, so an interrupted backfill goes on when the same command
@@ -255,7 +273,18 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Status => answers.status(),
         Command::Divergences { all } => answers.divergences(all),
         Command::Alerts { limit, before } => answers.alerts(limit, before),
-        Command::Verify => verify::verify(&answers),
+        Command::Verify {
+            account,
+            all,
+            offline,
+        } => {
+            let wish = verify::Wish {
+                account,
+                all,
+                offline,
+            };
+            runtime()?.block_on(verify::verify(&answers, &wish))
+        }
         Command::Backfill { account, from, to } => {
             let wish = backfill::Wish { account, from, to };
             runtime()?.block_on(backfill::backfill(&answers, &wish))

@@ -29,3 +29,4 @@ mod many_accounts;
 mod plugins;
 mod secrets;
 mod venue_faults;
+mod verify;
