@@ -420,6 +420,7 @@ impl App {
                 overlap: account.overlap,
                 rescan_every: account.rescan_every,
                 rescan_span: account.rescan_span,
+                infer_after: account.infer_after,
             },
         };
         let (stop, stopped) = watch::channel(false);

@@ -11,7 +11,9 @@ use fillsync_core::execution::ExecutionKey;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName};
 use fillsync_core::port::Clock;
 use fillsync_core::time::{HostTime, VenueTime};
-use fillsync_ledger::{AlertRow, EventRow, Ledger, LedgerError, NewExecution, PluginEventRow};
+use fillsync_ledger::{
+    AlertRow, EventRow, Ledger, LedgerError, NewExecution, PluginEventRow, Revised, RevisedKind,
+};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
@@ -191,6 +193,54 @@ impl Voice {
                 quantity = %execution.quantity, "a fill of an order that was not known");
             self.keep("untracked_fill_detected", Some(account), None, &fields);
         }
+    }
+
+    /// An order's sum stands in for fills that the venue does not show.
+    pub fn fill_inferred(&self, new: &NewExecution) {
+        let execution = &new.execution;
+        let (account, symbol) = (&execution.market.account, &execution.market.symbol);
+        let order_id = execution.order_id.as_ref().map(ToString::to_string);
+        tracing::warn!(event = "fill_inferred", %account, %symbol, order_id, side = execution.side.title(),
+            quantity = %execution.quantity, price = %execution.price,
+            "the venue says that the order filled, but shows no fill; its sum stands in for it");
+        self.keep(
+            "fill_inferred",
+            Some(account),
+            None,
+            &json!({
+                "symbol": symbol, "side": execution.side.title(), "quantity": execution.quantity,
+                "price": execution.price, "order_id": order_id, "exec_id": execution.execution_id,
+                "executed_at": execution.executed_at.to_string(),
+            }),
+        );
+    }
+
+    /// A row no longer stands.
+    pub async fn fill_revised(&self, revised: &Revised) {
+        let execution = &revised.execution;
+        let (account, symbol) = (&execution.market.account, &execution.market.symbol);
+        let what = match revised.kind {
+            RevisedKind::Replaced => "replaced",
+            RevisedKind::Corrected => "corrected",
+            RevisedKind::Busted => "taken back",
+        };
+        tracing::warn!(event = "fill_revised", %account, %symbol, exec_id = %execution.execution_id, by = %revised.by,
+            quantity = %execution.quantity, price = %execution.price, "{what}");
+        self.keep("fill_revised", Some(account), None, &json!({
+            "symbol": symbol, "side": execution.side.title(), "quantity": execution.quantity,
+            "price": execution.price, "exec_id": execution.execution_id, "by": revised.by, "what": what,
+        }));
+        // Real fills in the place of an order's sum are what was expected.
+        if revised.kind == RevisedKind::Replaced {
+            return;
+        }
+        self.system(Some(account), Severity::Warning,
+            format!("fill-revised/{account}/{}/{symbol}/{}", execution.market.category, execution.execution_id), SystemAlert {
+            topic: "fill-revised".to_owned(),
+            text: format!("{account} {symbol}: the venue has {what} the fill {} ({} {} at {})", execution.execution_id,
+                execution.side.title(), execution.quantity, execution.price),
+            remedy: Some("counts and profit are recomputed; compare the position with the venue: `fillsync verify`".to_owned()),
+        }).await;
     }
 
     /// Something happened to a plugin.

@@ -7,8 +7,8 @@ use crate::drive::wake::Wake;
 use crate::telemetry::{self, Voice};
 use fillsync_core::execution::{ExecutionClass, ExecutionKey};
 use fillsync_core::id::{AccountName, Category, Market, OrderId, Symbol};
-use fillsync_core::time::HostTime;
-use fillsync_ledger::{Ledger, NewExecution, Recorded};
+use fillsync_core::time::{HostTime, VenueTime};
+use fillsync_ledger::{Ledger, NewExecution, Recorded, Revised};
 use std::collections::BTreeSet;
 
 /// New fills of one round whose other side is looked for; a catch-up has thousands of old ones.
@@ -31,6 +31,10 @@ pub struct Found {
     pub quarantined: u64,
     /// Keys that came again with other content.
     pub conflicts: Vec<String>,
+    /// Rows that no longer stand.
+    pub revised: Vec<Revised>,
+    /// The end of what is proven of the category, as far as the records said.
+    pub coverage_to: Option<VenueTime>,
     /// Pages fetched.
     pub pages: u32,
 }
@@ -50,6 +54,8 @@ impl Found {
                 .map(|key| format!("{}/{}/{}", key.account, key.symbol, key.execution_id)),
         );
         self.new.extend(recorded.new);
+        self.revised.extend(recorded.revised);
+        self.coverage_to = self.coverage_to.max(recorded.coverage_to);
     }
 
     /// Tells the log and the operator, and wakes the synchroniser where something changed.
@@ -70,6 +76,9 @@ impl Found {
             if new.execution.class == ExecutionClass::OrderFill {
                 voice.fill_received(now, new);
             }
+        }
+        for revised in &self.revised {
+            voice.fill_revised(revised).await;
         }
         if self.known > 0 {
             telemetry::fills_already_processed(account, category, self.known);

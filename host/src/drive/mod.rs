@@ -5,6 +5,7 @@
 //! that is late finds the same as one that was on time. Nothing is decided here: decisions are the
 //! core's, and answers are the plugins'.
 
+pub mod ahead;
 pub mod deliver;
 pub mod evaluate;
 pub mod found;

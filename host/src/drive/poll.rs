@@ -7,6 +7,7 @@
 //! for rows that appeared later than the overlap. A nudge, when a stream told of something, lets the
 //! next round begin before its time; where many accounts share an address, rounds wait for their turn.
 
+use crate::drive::ahead::Ahead;
 use crate::drive::found::Found;
 use crate::drive::traverse::{TraverseError, Traverser};
 use crate::drive::turn::{Turn, Turns};
@@ -37,6 +38,8 @@ pub struct PollSettings {
     pub rescan_every: Duration,
     /// How far a rescan looks back.
     pub rescan_span: Duration,
+    /// How long an order's fills are waited for before its sum stands in for them.
+    pub infer_after: Duration,
 }
 
 /// After a failure.
@@ -89,6 +92,8 @@ struct Memory {
     rescanned: BTreeMap<Category, Instant>,
     /// Categories whose positions were read since the start: what was open before the data begin.
     anchored: BTreeSet<Category>,
+    /// Orders that filled more than rows show.
+    ahead: Ahead,
 }
 
 enum RoundError {
@@ -305,6 +310,13 @@ impl Poller {
         let orders = traverser.orders(category, found).await;
         traverser.wanted_orders(category, found).await?;
         orders?;
+        let stood_in = memory
+            .ahead
+            .catch_up(traverser, category, now, self.settings.infer_after, found)
+            .await?;
+        for new in &stood_in {
+            self.voice.fill_inferred(new);
+        }
         // Last, because a gap that cannot be filled just now must not keep orders from being read.
         let mut holes = holes(&coverage, &gaps);
         holes.retain(|hole| is_due(*hole, &gaps, self.clock.now()));

@@ -9,7 +9,7 @@
 use crate::drive::found::Found;
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
-use fillsync_core::id::Category;
+use fillsync_core::id::{Category, OrderId, Symbol};
 use fillsync_core::order::Order;
 use fillsync_core::port::{Clock, Cursor, Page, Positions, Venue, VenueError};
 use fillsync_core::time::VenueTime;
@@ -155,6 +155,49 @@ impl Traverser<'_> {
         }
     }
 
+    /// Reads every execution of one order, however old. Nothing is proven by it.
+    ///
+    /// # Errors
+    /// When a page did not come or the pages do not end; what came before is recorded.
+    pub async fn executions_of(
+        &self,
+        category: &Category,
+        symbol: &Symbol,
+        order_id: &OrderId,
+        found: &mut Found,
+    ) -> Result<(), TraverseError> {
+        let mut pager = Pager::default();
+        let mut held = self.blank(category);
+        loop {
+            let answer = self
+                .venue
+                .executions_of(category, symbol, order_id, pager.cursor())
+                .await;
+            let page = match answer {
+                Ok(page) => page,
+                Err(error) => {
+                    self.keep(held, found).await?;
+                    return Err(error.into());
+                }
+            };
+            held.seen_at = self.clock.now();
+            held.executions.extend(page.rows);
+            held.unreadable.extend(page.unreadable);
+            let turned = match page.next {
+                None => None,
+                next => Some(pager.turn(next)),
+            };
+            match turned {
+                Some(Ok(())) => {}
+                None => return Ok(self.keep(held, found).await?),
+                Some(Err(why)) => {
+                    self.keep(held, found).await?;
+                    return Err(TraverseError::Endless(why));
+                }
+            }
+        }
+    }
+
     /// Records what was held back, the oldest rows first; what it proves goes with the last of them.
     async fn keep(&self, mut held: PageRecord, found: &mut Found) -> Result<(), LedgerError> {
         held.executions
@@ -217,8 +260,7 @@ impl Traverser<'_> {
             }
             pager.turn(page.next).map_err(TraverseError::Endless)?;
         }
-        let listed: HashSet<&fillsync_core::id::OrderId> =
-            record.orders.iter().map(|order| &order.order_id).collect();
+        let listed: HashSet<&OrderId> = record.orders.iter().map(|order| &order.order_id).collect();
         let vanished: Vec<&Order> = before
             .iter()
             .filter(|order| !listed.contains(&order.order_id))

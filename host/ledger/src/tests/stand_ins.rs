@@ -113,14 +113,15 @@ fn an_order_is_ahead_until_its_rows_have_come() {
         (quantity("3"), quantity("0"), at(10))
     );
     record(&bench, vec![], vec![real("e1", "1", "2", 5)]);
-    assert_eq!(
-        ahead(&bench).first().unwrap().shown_quantity,
-        quantity("1")
-    );
+    assert_eq!(ahead(&bench).first().unwrap().shown_quantity, quantity("1"));
     record(&bench, vec![], vec![real("e2", "2", "2", 9)]);
     assert_eq!(ahead(&bench), []);
     // Nor is one whose rows came first, nor one that only moved money.
-    record(&bench, vec![filled("4", Some("2"), 12)], vec![real("e3", "1", "2", 11)]);
+    record(
+        &bench,
+        vec![filled("4", Some("2"), 12)],
+        vec![real("e3", "1", "2", 11)],
+    );
     assert_eq!(ahead(&bench), []);
     let funding = Execution {
         class: ExecutionClass::Cash,
@@ -154,7 +155,12 @@ fn a_stand_in_brings_the_average_out_and_gives_way_part_by_part() {
     assert_eq!(row.execution_id.as_str(), "inferred:o1:1-4");
     assert_eq!(
         (row.quantity, row.price, row.executed_at, row.source),
-        (quantity("3"), Price::parse("3").unwrap(), at(20), Source::Inferred)
+        (
+            quantity("3"),
+            Price::parse("3").unwrap(),
+            at(20),
+            Source::Inferred
+        )
     );
     assert!(new.allocation.entry.is_some());
     assert!(row.raw.contains("\"average_price\":\"2.5\""), "{}", row.raw);
@@ -166,7 +172,11 @@ fn a_stand_in_brings_the_average_out_and_gives_way_part_by_part() {
     assert_eq!(sum(&bench), (quantity("4"), money("10")));
     let gave_way = recorded.revised.first().unwrap();
     assert_eq!(
-        (gave_way.execution.execution_id.as_str(), gave_way.by.as_str(), gave_way.kind),
+        (
+            gave_way.execution.execution_id.as_str(),
+            gave_way.by.as_str(),
+            gave_way.kind
+        ),
         ("inferred:o1:1-4", "e2", RevisedKind::Replaced)
     );
     assert!(recorded.new.first().unwrap().was_stood_in_for);
@@ -293,7 +303,10 @@ fn an_imported_row_of_a_whole_order_gives_way_and_stays_an_import() {
         .collect();
     assert_eq!(
         left,
-        [(quantity("1"), Source::Poll), (quantity("2"), Source::Import)]
+        [
+            (quantity("1"), Source::Poll),
+            (quantity("2"), Source::Import)
+        ]
     );
     // Where the real rows are there already, it never stands.
     let bench = Bench::new();
@@ -390,6 +403,9 @@ fn orders_of_one_page_do_not_disturb_each_other() {
         .collect();
     assert_eq!(
         waiting,
-        [("o1".to_owned(), quantity("3")), ("o2".to_owned(), quantity("5"))]
+        [
+            ("o1".to_owned(), quantity("3")),
+            ("o2".to_owned(), quantity("5"))
+        ]
     );
 }
