@@ -26,6 +26,7 @@ mod facts;
 mod import;
 mod independent_clients;
 mod many_accounts;
+mod missing_rows;
 mod plugins;
 mod secrets;
 mod venue_faults;
