@@ -16,11 +16,12 @@ use crate::group::{BookFacts, FillFact, GroupRules, OrderFact};
 use crate::id::{AccountName, Currency, Symbol};
 use crate::join::{GroupCycle, MemberCycle};
 use crate::leg::{Leg, LegState};
-use crate::moment::{Frame, Moment, Verdict, counted_at, first_counted, truth_now, worst_truth};
+use crate::judge::{first_counted, judge};
+use crate::moment::{Frame, Moment, Verdict, counted_at, counted_by, worst_truth};
 use crate::order::StopKind;
 use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
-use crate::truth::Truth;
+use crate::truth::{Doubt, Judgement, Truth};
 use crate::view::{Role, View};
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::BTreeMap;
@@ -117,10 +118,10 @@ pub fn fill_identity(frame: Frame<'_>, account: &AccountName, slot: u32) -> Opti
     let slot = frame.cycle.slots.iter().find(|have| have.ordinal == slot)?;
     let leg = frame.cycle.leg(slot, member)?;
     let (book, _) = member.cycle.as_ref()?;
+    let order = counted_by(leg, frame.rules.counts_when)?;
     Some(format!(
-        "{}{}",
-        fill_identity_prefix(frame.rules, book),
-        leg.root
+        "{}{order}",
+        fill_identity_prefix(frame.rules, book)
     ))
 }
 
@@ -406,6 +407,8 @@ pub struct Difference {
     pub account: AccountName,
     /// What is true of it.
     pub truth: Truth,
+    /// Why nothing more can be said.
+    pub doubt: Option<Doubt>,
     /// Whether it is time to say so: an order that still works gets until the deadline.
     pub is_confirmed: bool,
 }
@@ -420,7 +423,7 @@ pub fn differences(frame: Frame<'_>, now: HostTime) -> Vec<Difference> {
         };
         let past_deadline = now >= seen_at.plus(frame.rules.deadline);
         for member in &frame.cycle.members {
-            let truth = truth_now(frame.rules, frame.facts, frame.cycle, slot, member, now);
+            let Judgement { truth, doubt } = judge(frame, slot, member, now);
             let works = frame.cycle.leg(slot, member).is_some_and(|leg| {
                 matches!(
                     leg.state(),
@@ -432,6 +435,7 @@ pub fn differences(frame: Frame<'_>, now: HostTime) -> Vec<Difference> {
                 slot: slot.ordinal,
                 account: member.account.clone(),
                 truth,
+                doubt,
                 is_confirmed: truth.is_diverged()
                     && truth != Truth::Extra
                     && member.role != Role::Observer

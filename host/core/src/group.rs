@@ -51,6 +51,11 @@ pub struct GroupRules {
     pub slot_token: Option<regex::Regex>,
     /// Matches below this many percent cannot be compared.
     pub confidence_min: u8,
+    /// Orders without a token are never surely the same slot where their prices are further apart than
+    /// this, in basis points.
+    pub price_tolerance_bps: u32,
+    /// Orders without a token are never surely the same slot where they were placed further apart.
+    pub placed_within: Duration,
 }
 
 impl PartialEq for GroupRules {
@@ -68,12 +73,20 @@ impl PartialEq for GroupRules {
             && self.deadline == other.deadline
             && self.alert_max_age == other.alert_max_age
             && self.confidence_min == other.confidence_min
+            && self.price_tolerance_bps == other.price_tolerance_bps
+            && self.placed_within == other.placed_within
             && token(self) == token(other)
     }
 }
 
 /// The confidence from which on slots can be compared, in percent.
 pub const CONFIDENCE_MIN: u8 = 60;
+
+/// The tolerance of prices, in basis points, where none is set: one percent.
+pub const PRICE_TOLERANCE_BPS: u32 = 100;
+
+/// The window within which the orders of one slot are placed, where none is set.
+pub const PLACED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 impl GroupRules {
     /// A member by name.
@@ -167,6 +180,10 @@ pub struct Knowledge {
     pub coverage: BTreeMap<Category, Window>,
     /// When all open orders of each category were last read to the end, in venue time.
     pub orders_checked: BTreeMap<Category, VenueTime>,
+    /// Earlier readings of each category, in any order, as many as are kept. One of them is often the
+    /// newest that coverage has passed: an order that filled between the end of coverage and a
+    /// reading is in neither.
+    pub orders_checked_before: BTreeMap<Category, Vec<VenueTime>>,
 }
 
 impl Knowledge {
@@ -191,6 +208,24 @@ impl Knowledge {
                 .coverage
                 .values()
                 .all(|window| window.from <= at && window.to > at && window.to >= until)
+    }
+
+    /// Whether all orders that worked until a moment and its `settle` are known: they were listed after
+    /// it, or filled before they could be, and executions are proven past the list.
+    #[must_use]
+    pub fn knows_orders(&self, at: VenueTime, settle: Duration) -> bool {
+        let until = at.plus(settle);
+        !self.orders_checked.is_empty()
+            && self.orders_checked.iter().all(|(category, checked)| {
+                let Some(window) = self.coverage.get(category) else {
+                    return false;
+                };
+                let is_proven = |listed: VenueTime| window.to >= listed.plus(settle);
+                let before = self.orders_checked_before.get(category);
+                std::iter::once(checked)
+                    .chain(before.into_iter().flatten())
+                    .any(|listed| *listed >= until && is_proven(*listed))
+            })
     }
 
     /// Whether orders were read after a moment and its `settle`.

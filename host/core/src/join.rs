@@ -9,9 +9,9 @@
 use crate::cycle::{Book, Cycle, CycleStart};
 use crate::group::{BookFacts, GroupFacts, GroupRules, MemberRules};
 use crate::id::AccountName;
-use crate::leg::{Leg, PlanSpan, legs_of};
+use crate::leg::{Leg, Legs, PlanSpan, legs_of, sort_best_first};
 use crate::order::PositionSide;
-use crate::slot::{MemberLegs, Slot, match_slots};
+use crate::slot::{MatchRules, MemberLegs, Slot, match_slots};
 use crate::time::VenueTime;
 use crate::view::Role;
 use rust_decimal::Decimal;
@@ -29,6 +29,9 @@ pub struct MemberCycle {
     pub cycle: Option<(Book, Cycle)>,
     /// Its legs, best first.
     pub legs: Vec<Leg>,
+    /// Orders that ended without a fill about the time at which the plan was placed: of it, or of one
+    /// that was given up before. They claim nothing, and keep anything from being called missing.
+    pub set_aside: Vec<Leg>,
 }
 
 impl MemberCycle {
@@ -160,7 +163,8 @@ fn finish(
     side: PositionSide,
     draft: &Draft<'_>,
 ) -> GroupCycle {
-    let mut members: Vec<MemberCycle> = rules
+    let plan_start = plan_start(rules, side, draft);
+    let members: Vec<MemberCycle> = rules
         .members
         .iter()
         .map(|member| {
@@ -168,41 +172,33 @@ fn finish(
                 .parts
                 .iter()
                 .find(|(have, _, _)| have.account == member.account);
+            let legs = part.map_or_else(
+                || working_legs(facts, &member.account, side, draft),
+                |(_, book, cycle)| {
+                    legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle))
+                },
+            );
+            let (legs, set_aside) = sift(rules, side, draft, plan_start, legs);
             MemberCycle {
                 account: member.account.clone(),
                 role: member.role,
                 ratio: member.ratio,
                 cycle: part.map(|(_, book, cycle)| (book.book.clone(), (*cycle).clone())),
-                legs: part.map_or_else(Vec::new, |(_, book, cycle)| {
-                    legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle))
-                }),
+                legs,
+                set_aside,
             }
         })
         .collect();
-    let plan_start = members
-        .iter()
-        .filter(|member| member.role != Role::Observer)
-        .flat_map(|member| &member.legs)
-        .filter_map(Leg::placed_at)
-        .min()
-        .unwrap_or(draft.opened_at);
-    for member in &mut members {
-        if member.cycle.is_none() {
-            member.legs = working_legs(facts, &member.account, side, draft, plan_start);
-        }
-        member
-            .legs
-            .retain(|leg| !(leg.is_unfilled_and_over() && leg.updated_at < plan_start));
-    }
     let legs: Vec<MemberLegs<'_>> = members
         .iter()
         .map(|member| MemberLegs {
             account: &member.account,
             role: member.role,
             legs: &member.legs,
+            set_aside: &member.set_aside,
         })
         .collect();
-    let slots = match_slots(&legs, side.entry_side(), rules.slot_token.as_ref());
+    let slots = match_slots(&legs, side.entry_side(), MatchRules::of(rules));
     GroupCycle {
         side,
         opened_at: draft.opened_at,
@@ -210,6 +206,63 @@ fn finish(
         members,
         slots,
     }
+}
+
+/// When the plan was placed, as far as the orders of those who entered tell.
+fn plan_start(rules: &GroupRules, side: PositionSide, draft: &Draft<'_>) -> Option<VenueTime> {
+    draft
+        .parts
+        .iter()
+        .filter(|(member, _, _)| {
+            let rules = rules.member(&member.account);
+            rules.is_some_and(|member| member.role != Role::Observer)
+        })
+        .filter_map(|(_, book, cycle)| {
+            let legs = legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle));
+            own_start(&legs.of_plan, cycle.closed_at)
+        })
+        .min()
+}
+
+/// When an account placed its plan. Orders placed after it was over do not tell.
+fn own_start(legs: &[Leg], until: Option<VenueTime>) -> Option<VenueTime> {
+    legs.iter()
+        .filter_map(Leg::placed_at)
+        .filter(|placed| until.is_none_or(|until| *placed <= until))
+        .min()
+}
+
+/// What is part of the plan, and what is set aside, of orders that ended without a fill. One that
+/// ended before the plan was placed was given up with a plan before, unless it was placed together
+/// with this one: the orders of a plan are placed within moments.
+fn sift(
+    rules: &GroupRules,
+    side: PositionSide,
+    draft: &Draft<'_>,
+    plan_start: Option<VenueTime>,
+    legs: Legs,
+) -> (Vec<Leg>, Vec<Leg>) {
+    let start = own_start(&legs.of_plan, draft.closed_at).or(plan_start);
+    let mut of_plan = Vec::new();
+    let mut set_aside = Vec::new();
+    let all = legs.of_plan.into_iter().map(|leg| (leg, false));
+    for (leg, is_from_before) in all.chain(legs.from_before.into_iter().map(|leg| (leg, true))) {
+        if !leg.is_unfilled_and_over() && !is_from_before {
+            of_plan.push(leg);
+            continue;
+        }
+        let ended_at = leg.ended_at();
+        let from = start.unwrap_or(draft.opened_at);
+        let is_placed_with_it = leg.created_at >= from.minus(rules.settle);
+        let worked_in_it = ended_at.is_none_or(|at| at >= from) && !is_from_before;
+        if start.is_some() && (is_placed_with_it || worked_in_it) {
+            of_plan.push(leg);
+        } else if start.is_none() || ended_at.is_none_or(|at| at.plus(rules.deadline) >= from) {
+            set_aside.push(leg);
+        }
+    }
+    sort_best_first(&mut of_plan, side.entry_side());
+    (of_plan, set_aside)
 }
 
 fn span_of(book: &BookFacts, cycle: &Cycle) -> PlanSpan {
@@ -230,8 +283,9 @@ fn working_legs(
     account: &AccountName,
     side: PositionSide,
     draft: &Draft<'_>,
-    plan_start: VenueTime,
-) -> Vec<Leg> {
+) -> Legs {
+    let is_of_time =
+        |leg: &Leg| draft.closed_at.is_none_or(|closed| leg.created_at <= closed);
     facts
         .books
         .iter()
@@ -246,18 +300,11 @@ fn working_legs(
                     .max(),
                 until: draft.closed_at,
             };
-            legs_of(book, None, side.entry_side(), span)
+            let mut legs = legs_of(book, None, side.entry_side(), span);
+            legs.of_plan.retain(is_of_time);
+            legs.from_before.retain(is_of_time);
+            legs
         })
-        .map(|legs| {
-            legs.into_iter()
-                .filter(|leg| {
-                    draft
-                        .closed_at
-                        .is_none_or(|closed| leg.created_at <= closed)
-                })
-                .filter(|leg| leg.updated_at >= plan_start || !leg.is_unfilled_and_over())
-                .collect::<Vec<_>>()
-        })
-        .find(|legs| !legs.is_empty())
+        .find(|legs| !legs.of_plan.is_empty() || !legs.from_before.is_empty())
         .unwrap_or_default()
 }

@@ -59,8 +59,10 @@ impl LegState {
 }
 
 /// One step of a leg's filling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegFill {
+    /// The order of the chain that traded.
+    pub order_id: OrderId,
     /// When.
     pub at: VenueTime,
     /// How much of it entered the position in this cycle.
@@ -78,6 +80,8 @@ pub struct LegFill {
 pub struct Leg {
     /// The first order of the chain: the leg's name for ever.
     pub root: OrderId,
+    /// The orders of the chain that are known, the oldest first; none while no order was read.
+    pub orders: Vec<OrderId>,
     /// The trader's own ids along the chain.
     pub client_order_ids: Vec<ClientOrderId>,
     /// Its side.
@@ -94,8 +98,10 @@ pub struct Leg {
     pub status: Option<OrderStatus>,
     /// The venue no longer keeps its order, and it was not seen to end.
     pub gone: bool,
-    /// Its newest order says that more of it filled than the fills that are here.
+    /// Its orders say that more of them filled than the fills that are here.
     pub is_ahead: bool,
+    /// Its order was not read, and may have taken the place of one that is partly filled.
+    pub may_continue_another: bool,
     /// When the plan placed it.
     pub created_at: VenueTime,
     /// When its newest order last changed.
@@ -171,14 +177,28 @@ impl Leg {
         self.state_by(VenueTime::from_us(i64::MAX))
     }
 
-    /// Whether it was never filled and is over.
+    /// Whether it was never filled and is over, or nobody can tell whether it is.
     #[must_use]
     pub fn is_unfilled_and_over(&self) -> bool {
-        self.fills.is_empty() && self.status.as_ref().is_some_and(|status| !status.is_open())
+        let is_over = self.status.as_ref().is_some_and(|status| !status.is_open());
+        self.fills.is_empty() && (is_over || self.gone)
     }
-}
 
-impl Leg {
+    /// When it ended; none while it works, or may still have worked after it was last seen.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<VenueTime> {
+        let is_over = self.status.as_ref().is_some_and(|status| !status.is_open());
+        (is_over && !self.gone).then_some(self.updated_at)
+    }
+
+    /// Whether an order is one of the chain.
+    #[must_use]
+    pub fn has_order(&self, order_id: &OrderId) -> bool {
+        &self.root == order_id
+            || self.orders.contains(order_id)
+            || self.fills.iter().any(|fill| &fill.order_id == order_id)
+    }
+
     /// When it was placed, where it tells when its plan was: it was not given up without a fill, and
     /// its order is known. The fills of an order that is not read yet come long after it was placed.
     #[must_use]
@@ -221,19 +241,32 @@ pub struct PlanSpan {
 
 impl PlanSpan {
     fn holds(self, created_at: VenueTime) -> bool {
-        self.after.is_none_or(|after| created_at > after)
-            && self.until.is_none_or(|until| created_at <= until)
+        self.after.is_none_or(|after| created_at > after) && self.begins_before_end(created_at)
+    }
+
+    fn begins_before_end(self, created_at: VenueTime) -> bool {
+        self.until.is_none_or(|until| created_at <= until)
     }
 }
 
-/// The legs of one cycle of a book, or of the plan that has not filled yet (`cycle` is none): by price, best first.
+/// The legs of a plan, by price, best first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Legs {
+    /// What is part of it.
+    pub of_plan: Vec<Leg>,
+    /// Orders that entered nothing, are over, and were placed before the position before was flat:
+    /// for this plan, or for the one before.
+    pub from_before: Vec<Leg>,
+}
+
+/// The legs of one cycle of a book, or of the plan that has not filled yet (`cycle` is none).
 #[must_use]
 pub fn legs_of(
     facts: &BookFacts,
     cycle: Option<&Cycle>,
     entry_side: Side,
     span: PlanSpan,
-) -> Vec<Leg> {
+) -> Legs {
     let roots = roots(&facts.orders);
     let mut chains: BTreeMap<OrderId, Chain<'_>> = BTreeMap::new();
     for fact in &facts.orders {
@@ -252,7 +285,7 @@ pub fn legs_of(
         let order_is_known = roots.contains_key(order_id);
         if let Some(chain) = chains.get_mut(root) {
             chain.fills.push(fill);
-        } else if !order_is_known && is_entry_by_its_row(fill, entry_side) {
+        } else if !order_is_known && is_entry_by_its_row(fill, entry_side, cycle) {
             chains.entry(root.clone()).or_default().fills.push(fill);
         }
     }
@@ -261,33 +294,50 @@ pub fn legs_of(
         Some(cycle) => Some(cycle.ordinal) == last_cycle && cycle.is_open(),
         None => true,
     };
-    let mut legs: Vec<Leg> = chains
-        .into_iter()
-        .filter_map(|(root, chain)| chain.into_leg(root, cycle, entry_side, span, is_current))
-        .collect();
-    drop_abandoned(&mut legs, span.until);
-    sort_best_first(&mut legs, entry_side);
+    let mut legs = Legs::default();
+    for (root, chain) in chains {
+        match chain.into_leg(root, cycle, entry_side, span, is_current) {
+            Some((leg, true)) => legs.of_plan.push(leg),
+            Some((leg, false)) => legs.from_before.push(leg),
+            None => {}
+        }
+    }
+    sort_best_first(&mut legs.of_plan, entry_side);
+    sort_best_first(&mut legs.from_before, entry_side);
+    note_continuations(&mut legs.of_plan);
     legs
 }
 
-fn is_entry_by_its_row(fill: &FillFact, entry_side: Side) -> bool {
+/// Whether a row of an order that is not known entered by a limit order, or closed the position
+/// before by one that may have been meant to enter.
+fn is_entry_by_its_row(fill: &FillFact, entry_side: Side, cycle: Option<&Cycle>) -> bool {
+    let closed_before = || {
+        let exit = fill.allocation.exit.map(|exit| exit.ordinal.saturating_add(1));
+        cycle.is_some_and(|cycle| exit == Some(cycle.ordinal))
+    };
     fill.class == ExecutionClass::OrderFill
         && fill.side == entry_side
-        && fill.allocation.entry.is_some()
+        && (fill.allocation.entry.is_some() || closed_before())
         && fill.order_kind != OrderKind::Market
         && fill.stop == StopKind::None
 }
 
-/// Orders of a plan that was given up before this one was placed are no part of it. Orders placed
-/// after this one was over do not tell when it began.
-fn drop_abandoned(legs: &mut Vec<Leg>, until: Option<VenueTime>) {
-    let plan_start = legs
+/// Marks legs of unread orders that may go on with another leg: one that is partly filled, and was not
+/// seen at work after the first of their fills.
+fn note_continuations(legs: &mut [Leg]) {
+    let unfinished: Vec<(OrderId, Option<VenueTime>)> = legs
         .iter()
-        .filter_map(Leg::placed_at)
-        .filter(|placed| until.is_none_or(|until| *placed <= until))
-        .min();
-    if let Some(plan_start) = plan_start {
-        legs.retain(|leg| !(leg.is_unfilled_and_over() && leg.updated_at < plan_start));
+        .filter(|leg| !leg.fills.is_empty() && leg.completed_at.is_none())
+        .map(|leg| {
+            let works = leg.status.as_ref().is_some_and(OrderStatus::is_open);
+            (leg.root.clone(), leg.checked_at.filter(|_| works))
+        })
+        .collect();
+    for leg in legs.iter_mut().filter(|leg| leg.status.is_none()) {
+        let first = leg.fills.first().map(|fill| fill.at);
+        leg.may_continue_another = unfinished
+            .iter()
+            .any(|(root, worked_at)| *root != leg.root && *worked_at < first);
     }
 }
 
@@ -318,7 +368,7 @@ impl Chain<'_> {
         side: Side,
         span: PlanSpan,
         is_current: bool,
-    ) -> Option<Leg> {
+    ) -> Option<(Leg, bool)> {
         self.orders
             .sort_by_key(|fact| (fact.order.created_at, fact.order.order_id.clone()));
         self.fills.sort_by(|a, b| a.sequence.cmp(&b.sequence));
@@ -331,6 +381,7 @@ impl Chain<'_> {
             .iter()
             .filter_map(|fill| {
                 Some(LegFill {
+                    order_id: fill.order_id.clone()?,
                     at: fill.executed_at,
                     quantity: in_cycle(fill)?,
                     price: fill.price,
@@ -344,7 +395,7 @@ impl Chain<'_> {
             .orders
             .first()
             .map(|fact| fact.order.created_at)
-            .or_else(|| fills.first().map(|fill| fill.at))?;
+            .or_else(|| self.fills.first().map(|fill| fill.executed_at))?;
         let filled_anywhere = self
             .fills
             .iter()
@@ -362,7 +413,9 @@ impl Chain<'_> {
         } else {
             span.holds(created_at)
         };
-        if !belongs {
+        let is_from_before = span.after.is_some_and(|after| created_at <= after)
+            && span.begins_before_end(created_at);
+        if !belongs && (filled_anywhere || !is_from_before) {
             return None;
         }
         let before: Quantity = self
@@ -374,8 +427,13 @@ impl Chain<'_> {
             .sum();
         let filled: Quantity = fills.iter().map(|fill| fill.quantity).sum();
         let quantity = wanted.map_or(filled, |wanted| (wanted - before).max(filled));
-        Some(Leg {
+        let leg = Leg {
             root,
+            orders: self
+                .orders
+                .iter()
+                .map(|fact| fact.order.order_id.clone())
+                .collect(),
             client_order_ids: self.client_order_ids(),
             side,
             price: newest
@@ -386,18 +444,25 @@ impl Chain<'_> {
             completed_at: completed_at.filter(|at| fills.last().is_some_and(|fill| fill.at >= *at)),
             status: newest.map(|fact| fact.order.status.clone()),
             gone: newest.is_some_and(|fact| fact.gone),
-            is_ahead: newest.is_some_and(|fact| {
-                let own = Some(&fact.order.order_id);
-                let here = self
-                    .fills
-                    .iter()
-                    .filter(|fill| fill.order_id.as_ref() == own);
-                fact.order.filled_quantity > here.map(|fill| fill.quantity).sum()
-            }),
+            is_ahead: self.is_ahead(),
+            may_continue_another: false,
             created_at,
             updated_at: newest.map_or(created_at, |fact| fact.order.updated_at),
             checked_at: newest.map(|fact| fact.checked_at),
             fills,
+        };
+        Some((leg, belongs))
+    }
+
+    /// The venue says what an order filled before it shows the fills.
+    fn is_ahead(&self) -> bool {
+        self.orders.iter().any(|fact| {
+            let own = Some(&fact.order.order_id);
+            let here = self
+                .fills
+                .iter()
+                .filter(|fill| fill.order_id.as_ref() == own);
+            fact.order.filled_quantity > here.map(|fill| fill.quantity).sum()
         })
     }
 
@@ -440,8 +505,7 @@ impl Chain<'_> {
             filled += fill.quantity;
             let reached = wanted.is_some_and(|wanted| wanted.is_positive() && filled >= wanted);
             let nothing_left = fill.leaves_quantity.is_some_and(Quantity::is_zero)
-                && (newest.is_none() || newest == fill.order_id.as_ref())
-                && wanted.is_none_or(|wanted| filled >= wanted);
+                && (newest.is_none() || newest == fill.order_id.as_ref());
             if reached || nothing_left {
                 return Some(fill.executed_at);
             }

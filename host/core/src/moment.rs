@@ -8,12 +8,13 @@
 //! is detected and what is true are computed here and cannot be changed by it.
 
 use crate::group::{GroupFacts, GroupRules, Knowledge};
-use crate::id::AccountName;
+use crate::id::{AccountName, OrderId};
 use crate::join::{GroupCycle, MemberCycle};
+use crate::judge::{first_counted, judge};
 use crate::leg::{Leg, LegState};
 use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
-use crate::truth::{Evidence, Truth, truth_of};
+use crate::truth::Truth;
 use crate::view::{CountsWhen, Role, Shown, View, ViewLeg, ViewMember, ViewSlot, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -69,8 +70,23 @@ pub enum Readiness {
 pub fn counted_at(leg: &Leg, counts_when: CountsWhen) -> Option<VenueTime> {
     match counts_when {
         CountsWhen::Filled => leg.completed_at,
+        // One more touched order, or the same in another's place: not told before it is read.
+        CountsWhen::Touched if leg.may_continue_another => None,
         CountsWhen::Touched => leg.fills.first().map(|fill| fill.at),
     }
+}
+
+/// The order whose fill made a leg count. It stays the same when it turns out to have taken the place
+/// of another.
+#[must_use]
+pub fn counted_by(leg: &Leg, counts_when: CountsWhen) -> Option<&OrderId> {
+    let at = counted_at(leg, counts_when)?;
+    let mut fills = leg.fills.iter();
+    let fill = match counts_when {
+        CountsWhen::Filled => fills.rfind(|fill| fill.at <= at),
+        CountsWhen::Touched => fills.next(),
+    };
+    fill.map(|fill| &fill.order_id)
 }
 
 /// The moments of a group cycle, the oldest first.
@@ -169,113 +185,6 @@ fn slots_by(cycle: &GroupCycle, at: VenueTime) -> impl Iterator<Item = &Slot> {
     })
 }
 
-/// When a slot was first filled by somebody whose facts move counts.
-#[must_use]
-pub fn first_counted(
-    rules: &GroupRules,
-    cycle: &GroupCycle,
-    slot: &Slot,
-) -> Option<(VenueTime, HostTime)> {
-    cycle
-        .members
-        .iter()
-        .filter(|member| member.role != Role::Observer)
-        .filter_map(|member| {
-            let leg = cycle.leg(slot, member)?;
-            let at = counted_at(leg, rules.counts_when)?;
-            let seen = leg
-                .fills
-                .iter()
-                .filter(|fill| fill.at <= at)
-                .map(|fill| fill.seen_at)
-                .max()?;
-            Some((at, seen))
-        })
-        .min()
-}
-
-/// Whether a member can be held to a fill of this group cycle. It cannot where only a position that
-/// may long be closed joins the two: the member was flat again well before the fill, or its own
-/// position of this time was taken for a late part of an older group cycle.
-fn can_be_held_to(
-    rules: &GroupRules,
-    facts: &GroupFacts,
-    cycle: &GroupCycle,
-    member: &MemberCycle,
-    at: VenueTime,
-) -> bool {
-    let doubtful_from = match &member.cycle {
-        Some((_, own)) => own
-            .closed_at
-            .filter(|closed| closed.plus(rules.deadline) < at)
-            .map(|_| at),
-        None => facts
-            .books
-            .iter()
-            .filter(|book| book.book.market.account == member.account)
-            .flat_map(|book| &book.cycles)
-            .filter(|own| own.side == cycle.side)
-            .filter(|own| own.closed_at.is_none_or(|flat| flat >= cycle.opened_at))
-            .map(|own| own.opened_at)
-            .find(|opened| cycle.closed_at.is_none_or(|closed| *opened <= closed)),
-    };
-    doubtful_from.is_none_or(|from| {
-        let moves_counts = |account| {
-            let rules = rules.member(account);
-            rules.is_some_and(|member| member.role != Role::Observer)
-        };
-        facts
-            .books
-            .iter()
-            .filter(|book| moves_counts(&book.book.market.account))
-            .filter(|book| {
-                let mut cycles = book.cycles.iter();
-                cycles.any(|open| open.side == cycle.side && open.is_open())
-            })
-            .filter_map(|book| facts.knowledge.get(&book.book.market.account))
-            .all(|knowledge| knowledge.coverage_to() >= Some(from))
-    })
-}
-
-/// What is true of a member at a slot, by all that is known now.
-#[must_use]
-pub fn truth_now(
-    rules: &GroupRules,
-    facts: &GroupFacts,
-    cycle: &GroupCycle,
-    slot: &Slot,
-    member: &MemberCycle,
-    now: HostTime,
-) -> Truth {
-    let Some((at, seen_at)) = first_counted(rules, cycle, slot) else {
-        return Truth::Unfilled;
-    };
-    let none = Knowledge::default();
-    let knowledge = facts.knowledge.get(&member.account).unwrap_or(&none);
-    let leg = cycle.leg(slot, member);
-    let truth = truth_of(Evidence {
-        leg: leg.map(Leg::state),
-        counted: leg.is_some_and(|leg| counted_at(leg, rules.counts_when).is_some()),
-        at_least: member.at_least(),
-        covered: knowledge.covers(at, rules.settle)
-            && can_be_held_to(rules, facts, cycle, member, at),
-        orders_read: knowledge.orders_after(at, rules.settle),
-        past_deadline: now >= seen_at.plus(rules.deadline),
-        comparable: slot.confidence >= rules.confidence_min,
-    });
-    if truth == Truth::Aligned && member.role == Role::Mirror {
-        let main_is_without = cycle
-            .members
-            .iter()
-            .filter(|other| other.role == Role::Main)
-            .any(|main| truth_now(rules, facts, cycle, slot, main, now).is_diverged());
-        if main_is_without {
-            return Truth::Extra;
-        }
-    }
-    truth
-}
-
 /// The view of a group cycle as of a moment, by all that is known now.
 #[must_use]
 pub fn view_at(
@@ -299,7 +208,7 @@ pub fn view_at(
             let knowledge = facts.knowledge.get(&member.account);
             let legs: Vec<ViewLeg> = slots
                 .iter()
-                .filter_map(|slot| view_leg(rules, facts, cycle, slot, member, at, now))
+                .filter_map(|slot| view_leg(frame, slot, member, at, now))
                 .collect();
             let counted = legs.iter().filter(|leg| leg.counted).count();
             ViewMember {
@@ -336,16 +245,15 @@ pub fn view_at(
 }
 
 fn view_leg(
-    rules: &GroupRules,
-    facts: &GroupFacts,
-    cycle: &GroupCycle,
+    frame: Frame<'_>,
     slot: &Slot,
     member: &MemberCycle,
     at: VenueTime,
     now: HostTime,
 ) -> Option<ViewLeg> {
+    let Frame { rules, cycle, .. } = frame;
     let truth = if first_counted(rules, cycle, slot).is_some_and(|(first, _)| first <= at) {
-        truth_now(rules, facts, cycle, slot, member, now)
+        judge(frame, slot, member, now).truth
     } else {
         Truth::Unfilled
     };

@@ -1,19 +1,21 @@
 //! The same leg seen across a group ("limit order L2").
 //!
-//! Legs are matched by a token in the trader's own order ids where there is one, else by the order
-//! of their prices, aligned so that the sum of the price differences is smallest. Every match has a
-//! confidence in percent; one below the group's minimum is never called diverged. Main's legs found
-//! the slots; what other members have beyond them founds slots of its own. Observers found none.
+//! Legs are matched by a token in the trader's own order ids where there is one, else by the rank of
+//! their prices ([`crate::rank`]). Every match has a confidence in percent, and so has the statement
+//! that a member has no order at a slot; what is below the group's minimum cannot be compared and is
+//! never called diverged. Main's legs found the slots; what other members have beyond them founds
+//! slots of its own. Observers found none, and are matched only where the match is sure.
 
 use crate::amount::Price;
 use crate::execution::Side;
+use crate::group::GroupRules;
 use crate::id::AccountName;
 use crate::leg::Leg;
+use crate::rank::{Nearness, REACH_BPS, Ranked, distance_bps, pair_by_rank, rung_bps};
 use crate::view::Role;
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How a slot's legs were recognised as the same order of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,11 +41,31 @@ impl SlotMatch {
     }
 }
 
-/// What leaving a leg without a partner costs, in basis points of price difference.
-const UNMATCHED_COST_BPS: i64 = 250;
-/// The confidence of a rank match at equal prices; one percent less for each 5 bps of difference.
-const RANK_CONFIDENCE: i64 = 95;
-const BPS_PER_PERCENT: i64 = 5;
+/// By which rules legs are matched.
+#[derive(Debug, Clone, Copy)]
+pub struct MatchRules<'a> {
+    /// Finds the slot's token in a client order id, in a group named `slot`.
+    pub token: Option<&'a regex::Regex>,
+    /// Prices further apart than this, in basis points, are never surely the same slot.
+    pub price_tolerance_bps: u32,
+    /// Orders placed further apart than this are never surely the same slot, whatever their prices.
+    pub placed_within: Duration,
+    /// Matches below this many percent cannot be compared.
+    pub confidence_min: u8,
+}
+
+impl<'a> MatchRules<'a> {
+    /// The rules of a group.
+    #[must_use]
+    pub const fn of(rules: &'a GroupRules) -> Self {
+        Self {
+            token: rules.slot_token.as_ref(),
+            price_tolerance_bps: rules.price_tolerance_bps,
+            placed_within: rules.placed_within,
+            confidence_min: rules.confidence_min,
+        }
+    }
+}
 
 /// One slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +74,69 @@ pub struct Slot {
     pub ordinal: u32,
     /// The leg that founded it, as "account/root": the slot's name for ever.
     pub key: String,
+    /// The account whose leg founded it.
+    pub founder: AccountName,
     /// The founding leg's price.
     pub reference_price: Option<Price>,
     /// How its legs were matched.
     pub matched_by: SlotMatch,
-    /// How sure the match is, in percent.
+    /// How sure the least sure of its matches is, in percent.
     pub confidence: u8,
     /// Each member's leg, as an index into that member's legs.
     pub legs: BTreeMap<AccountName, usize>,
-    token: Option<String>,
+    /// How sure it is, in percent, that a member's leg is this slot's; for a member without one, that
+    /// it has none.
+    pub confidences: BTreeMap<AccountName, u8>,
+    token: Token,
+}
+
+impl Slot {
+    /// How sure it is that a member's leg is this slot's, or that it has none here.
+    #[must_use]
+    pub fn confidence_of(&self, account: &AccountName) -> u8 {
+        self.confidences.get(account).copied().unwrap_or(0)
+    }
+}
+
+/// What is known of a leg's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    /// It carries none.
+    None,
+    /// It carries this one.
+    Some(String),
+    /// Its order was not read yet, and its rows do not say.
+    Unread,
+}
+
+impl Token {
+    fn of(leg: &Leg, rules: MatchRules<'_>) -> Self {
+        let Some(token) = rules.token else {
+            return Self::None;
+        };
+        let found = leg.client_order_ids.iter().find_map(|id| {
+            let found = token.captures(id.as_str())?.name("slot")?;
+            Some(found.as_str().to_owned())
+        });
+        match found {
+            Some(found) => Self::Some(found),
+            None if leg.status.is_none() && leg.client_order_ids.is_empty() => Self::Unread,
+            None => Self::None,
+        }
+    }
+
+    /// Two legs that both carry a token, and different ones, are never the same slot.
+    fn allows(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Some(one), Self::Some(two)) => one == two,
+            _ => true,
+        }
+    }
+
+    /// Whether it tells that two legs are the same slot, or are not.
+    fn decides(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Some(_), Self::Some(_)))
+    }
 }
 
 /// One member's legs, best first.
@@ -72,6 +148,8 @@ pub struct MemberLegs<'a> {
     pub role: Role,
     /// Its legs.
     pub legs: &'a [Leg],
+    /// Orders that ended without a fill, of which nobody can tell whether they were part of the plan.
+    pub set_aside: &'a [Leg],
 }
 
 /// Matches the legs of a group's members, and numbers the slots in the order in which price reaches them.
@@ -79,7 +157,7 @@ pub struct MemberLegs<'a> {
 pub fn match_slots(
     members: &[MemberLegs<'_>],
     entry_side: Side,
-    token: Option<&regex::Regex>,
+    rules: MatchRules<'_>,
 ) -> Vec<Slot> {
     let mut order: Vec<&MemberLegs<'_>> = members.iter().collect();
     order.sort_by_key(|member| {
@@ -91,15 +169,29 @@ pub fn match_slots(
     });
     let mut slots: Vec<Slot> = Vec::new();
     for member in order {
-        place(&mut slots, member, entry_side, token);
+        place(&mut slots, members, member, entry_side, rules);
     }
     sort(&mut slots, entry_side);
+    let absences: Vec<Vec<(AccountName, u8)>> = slots
+        .iter()
+        .map(|slot| {
+            members
+                .iter()
+                .filter(|member| !slot.legs.contains_key(member.account))
+                .map(|member| (member.account.clone(), absence(&slots, slot, member, rules)))
+                .collect()
+        })
+        .collect();
+    for (slot, absences) in slots.iter_mut().zip(absences) {
+        slot.confidences.extend(absences);
+    }
     for (index, slot) in slots.iter_mut().enumerate() {
         slot.ordinal = u32::try_from(index + 1).unwrap_or(u32::MAX);
     }
     slots
 }
 
+/// By price, in the order in which the market reaches them.
 fn sort(slots: &mut [Slot], entry_side: Side) {
     slots.sort_by(|a, b| {
         let by_price = match entry_side {
@@ -110,158 +202,178 @@ fn sort(slots: &mut [Slot], entry_side: Side) {
     });
 }
 
-/// The token of a leg: the first of its order ids that has one.
-fn token_of(leg: &Leg, token: Option<&regex::Regex>) -> Option<String> {
-    let token = token?;
-    leg.client_order_ids.iter().find_map(|id| {
-        token
-            .captures(id.as_str())?
-            .name("slot")
-            .map(|found| found.as_str().to_owned())
-    })
-}
-
 fn place(
     slots: &mut Vec<Slot>,
+    members: &[MemberLegs<'_>],
     member: &MemberLegs<'_>,
     entry_side: Side,
-    token: Option<&regex::Regex>,
+    rules: MatchRules<'_>,
 ) {
-    let mut left: Vec<usize> = Vec::new();
-    for (index, leg) in member.legs.iter().enumerate() {
-        let own = token_of(leg, token);
-        let slot = own.as_ref().and_then(|own| {
-            slots.iter_mut().find(|slot| {
-                slot.token.as_ref() == Some(own) && !slot.legs.contains_key(member.account)
-            })
-        });
-        match slot {
-            Some(slot) => {
-                slot.legs.insert(member.account.clone(), index);
-            }
-            None => left.push(index),
-        }
-    }
+    place_by_token(slots, member, rules);
     sort(slots, entry_side);
-    let free: Vec<usize> = slots
+    let placed_at = |leg: &Leg| leg.status.is_some().then_some(leg.created_at);
+    let of_slots: Vec<Ranked> = slots
         .iter()
         .enumerate()
         .filter(|(_, slot)| !slot.legs.contains_key(member.account))
-        .map(|(index, _)| index)
+        .map(|(index, slot)| Ranked {
+            index,
+            price: slot.reference_price,
+            placed_at: founding_leg(slot, members).and_then(placed_at),
+            is_live: legs_at(slot, members).any(|leg| !leg.is_unfilled_and_over()),
+        })
         .collect();
-    let pairs = align(slots, &free, member.legs, &left, token);
-    for &(slot_index, leg_index) in &pairs {
-        let (Some(slot), Some(leg)) = (slots.get_mut(slot_index), member.legs.get(leg_index))
-        else {
-            continue;
-        };
-        let confidence = rank_confidence(slot.reference_price, leg.price);
-        slot.confidence = slot.confidence.min(confidence);
-        slot.matched_by = SlotMatch::Rank;
-        slot.legs.insert(member.account.clone(), leg_index);
+    let of_legs: Vec<Ranked> = member
+        .legs
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !is_placed(slots, member, *index))
+        .map(|(index, leg)| Ranked {
+            index,
+            price: leg.price,
+            placed_at: placed_at(leg),
+            is_live: !leg.is_unfilled_and_over(),
+        })
+        .collect();
+    let nearness = Nearness {
+        tolerance_bps: i64::from(rules.price_tolerance_bps),
+        placed_within: rules.placed_within,
+        rung_bps: members
+            .iter()
+            .filter_map(|member| rung_bps(member.legs.iter().map(|leg| leg.price)))
+            .min(),
+        wants_doubtful: member.role != Role::Observer,
+    };
+    let tokens: Vec<Token> = member.legs.iter().map(|leg| Token::of(leg, rules)).collect();
+    let allows = |slot: usize, leg: usize| {
+        let both = slots.get(slot).zip(tokens.get(leg));
+        both.is_some_and(|(slot, token)| slot.token.allows(token))
+    };
+    let pairs = pair_by_rank(&of_slots, &of_legs, nearness, &allows);
+    for pair in pairs {
+        let is_unread = tokens.get(pair.leg) == Some(&Token::Unread);
+        if let Some(slot) = slots.get_mut(pair.slot) {
+            let confidence = if is_unread { 0 } else { pair.confidence };
+            slot.join(member.account, pair.leg, SlotMatch::Rank, confidence);
+        }
     }
     if member.role == Role::Observer {
         return;
     }
-    for index in left {
-        if pairs.iter().any(|(_, leg)| *leg == index) {
-            continue;
-        }
-        if let Some(leg) = member.legs.get(index) {
-            slots.push(Slot {
-                ordinal: 0,
-                key: format!("{}/{}", member.account, leg.root),
-                reference_price: leg.price,
-                matched_by: SlotMatch::Token,
-                confidence: 100,
-                legs: BTreeMap::from([(member.account.clone(), index)]),
-                token: token_of(leg, token),
-            });
+    for (index, leg) in member.legs.iter().enumerate() {
+        let token = Token::of(leg, rules);
+        let is_superseded = leg.is_unfilled_and_over()
+            && matches!(token, Token::Some(_))
+            && slots.iter().any(|slot| slot.token == token);
+        if !is_placed(slots, member, index) && !is_superseded {
+            slots.push(Slot::founded_by(member.account, index, leg, token));
         }
     }
 }
 
-/// Pairs slots with legs, both best first, without crossings, so that the price differences plus
-/// the cost of what stays alone are smallest.
-fn align(
-    slots: &[Slot],
-    free: &[usize],
-    legs: &[Leg],
-    left: &[usize],
-    token: Option<&regex::Regex>,
-) -> Vec<(usize, usize)> {
-    let (rows, columns) = (free.len(), left.len());
-    let width = columns + 1;
-    // cost[i * width + j]: the least cost of the first i slots and the first j legs.
-    let mut cost: Vec<i64> = vec![0; (rows + 1) * width];
-    let at =
-        |cost: &[i64], i: usize, j: usize| cost.get(i * width + j).copied().unwrap_or(i64::MAX / 2);
-    let distance = |i: usize, j: usize| {
-        let slot = free.get(i).and_then(|index| slots.get(*index));
-        let leg = left.get(j).and_then(|index| legs.get(*index));
-        match (slot, leg) {
-            (Some(slot), Some(leg)) if tokens_allow(slot, leg, token) => {
-                distance_bps(slot.reference_price, leg.price)
+/// Puts legs to the slots of their tokens: those that work or filled first, because an order that was
+/// placed again carries the token of the one that was given up.
+fn place_by_token(slots: &mut [Slot], member: &MemberLegs<'_>, rules: MatchRules<'_>) {
+    for is_live in [true, false] {
+        for (index, leg) in member.legs.iter().enumerate() {
+            let token = Token::of(leg, rules);
+            if leg.is_unfilled_and_over() == is_live || !matches!(token, Token::Some(_)) {
+                continue;
             }
-            _ => i64::MAX / 4,
+            let same = slots
+                .iter_mut()
+                .find(|slot| slot.token == token && !slot.legs.contains_key(member.account));
+            if let Some(slot) = same {
+                slot.join(member.account, index, SlotMatch::Token, 100);
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn founded_by(account: &AccountName, index: usize, leg: &Leg, token: Token) -> Self {
+        // Without its token nobody can tell of whose slot it is.
+        let confidence = if token == Token::Unread { 0 } else { 100 };
+        Self {
+            ordinal: 0,
+            key: format!("{account}/{}", leg.root),
+            founder: account.clone(),
+            reference_price: leg.price,
+            matched_by: SlotMatch::Token,
+            confidence,
+            legs: BTreeMap::from([(account.clone(), index)]),
+            confidences: BTreeMap::from([(account.clone(), confidence)]),
+            token,
+        }
+    }
+
+    fn join(&mut self, account: &AccountName, leg: usize, by: SlotMatch, confidence: u8) {
+        if by == SlotMatch::Rank {
+            self.matched_by = SlotMatch::Rank;
+        }
+        self.confidence = self.confidence.min(confidence);
+        self.legs.insert(account.clone(), leg);
+        self.confidences.insert(account.clone(), confidence);
+    }
+}
+
+fn is_placed(slots: &[Slot], member: &MemberLegs<'_>, leg: usize) -> bool {
+    slots
+        .iter()
+        .any(|slot| slot.legs.get(member.account) == Some(&leg))
+}
+
+fn legs_at<'a>(slot: &'a Slot, members: &'a [MemberLegs<'a>]) -> impl Iterator<Item = &'a Leg> {
+    members
+        .iter()
+        .filter_map(|member| member.legs.get(*slot.legs.get(member.account)?))
+}
+
+fn founding_leg<'a>(slot: &Slot, members: &'a [MemberLegs<'a>]) -> Option<&'a Leg> {
+    let founder = members.iter().find(|member| member.account == &slot.founder)?;
+    founder.legs.get(*slot.legs.get(&slot.founder)?)
+}
+
+/// How sure it is that a member has no order at a slot: no order of its own that could be the slot's
+/// is anything but surely another's.
+fn absence(slots: &[Slot], slot: &Slot, member: &MemberLegs<'_>, rules: MatchRules<'_>) -> u8 {
+    let tolerance_bps = i64::from(rules.price_tolerance_bps);
+    let of_leg = |index: usize, leg: &Leg| {
+        let token = Token::of(leg, rules);
+        if token.decides(&slot.token) {
+            return if token == slot.token { 0 } else { 100 };
+        }
+        if rules.token.is_some() && (token == Token::Unread || slot.token == Token::Unread) {
+            return 0;
+        }
+        let Some(far) = distance_bps(leg.price, slot.reference_price) else {
+            return 0;
+        };
+        if far > REACH_BPS.max(tolerance_bps) {
+            return 100;
+        }
+        let at = slots
+            .iter()
+            .find(|other| other.legs.get(member.account) == Some(&index));
+        match at {
+            // It is matched with another order of the slot's founder, and as surely not this one.
+            Some(at) if at.legs.contains_key(&slot.founder) => at
+                .confidence_of(member.account)
+                .min(at.confidence_of(&slot.founder)),
+            _ if far <= tolerance_bps => 0,
+            _ => 100,
         }
     };
-    for i in 0..=rows {
-        for j in 0..=columns {
-            let best = match (i, j) {
-                (0, 0) => 0,
-                (0, j) => at(&cost, 0, j - 1) + UNMATCHED_COST_BPS,
-                (i, 0) => at(&cost, i - 1, 0) + UNMATCHED_COST_BPS,
-                (i, j) => (at(&cost, i - 1, j - 1) + distance(i - 1, j - 1))
-                    .min(at(&cost, i - 1, j) + UNMATCHED_COST_BPS)
-                    .min(at(&cost, i, j - 1) + UNMATCHED_COST_BPS),
-            };
-            if let Some(cell) = cost.get_mut(i * width + j) {
-                *cell = best;
-            }
+    let of_set_aside = |leg: &Leg| {
+        let token = Token::of(leg, rules);
+        if token.decides(&slot.token) {
+            return if token == slot.token { 0 } else { 100 };
         }
-    }
-    let (mut i, mut j) = (rows, columns);
-    let mut pairs = Vec::new();
-    while i > 0 && j > 0 {
-        let here = at(&cost, i, j);
-        if here == at(&cost, i - 1, j - 1) + distance(i - 1, j - 1) {
-            if let (Some(slot), Some(leg)) = (free.get(i - 1), left.get(j - 1)) {
-                pairs.push((*slot, *leg));
-            }
-            i -= 1;
-            j -= 1;
-        } else if here == at(&cost, i - 1, j) + UNMATCHED_COST_BPS {
-            i -= 1;
-        } else {
-            j -= 1;
-        }
-    }
-    pairs
-}
-
-/// Two legs that both carry a token, and different ones, are never the same slot. (Equal ones were
-/// paired before.)
-fn tokens_allow(slot: &Slot, leg: &Leg, token: Option<&regex::Regex>) -> bool {
-    slot.token.is_none() || token_of(leg, token).is_none()
-}
-
-fn distance_bps(a: Option<Price>, b: Option<Price>) -> i64 {
-    let (Some(a), Some(b)) = (a, b) else {
-        return UNMATCHED_COST_BPS;
+        let far = distance_bps(leg.price, slot.reference_price);
+        if far.is_some_and(|far| far > tolerance_bps) { 100 } else { 0 }
     };
-    let base = a.decimal().abs().max(b.decimal().abs());
-    if base.is_zero() {
-        return 0;
-    }
-    ((a - b).decimal().abs() * Decimal::from(10_000) / base)
-        .round()
-        .to_i64()
-        .unwrap_or(i64::MAX / 8)
-        .min(i64::MAX / 8)
-}
-
-fn rank_confidence(a: Option<Price>, b: Option<Price>) -> u8 {
-    let percent = RANK_CONFIDENCE - distance_bps(a, b) / BPS_PER_PERCENT;
-    u8::try_from(percent.clamp(0, 100)).unwrap_or(0)
+    let own = member.legs.iter().enumerate();
+    let of_legs = own.map(|(index, leg)| of_leg(index, leg));
+    let of_others = member.set_aside.iter().map(of_set_aside);
+    of_legs.chain(of_others).min().unwrap_or(100)
 }

@@ -102,6 +102,63 @@ impl fmt::Display for Truth {
     }
 }
 
+/// Why nothing is claimed of a member at a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// Its position was open before its data begin: what it lacks may have been before.
+    UnknownStart,
+    /// Its facts do not reach past the fill.
+    NotSeen,
+    /// Nobody knows yet whether the accounts are in the same trade.
+    TradeNotSeen,
+    /// The accounts were never in their positions together: it may be another trade.
+    AnotherTrade,
+    /// Which orders are the same slot cannot be said surely enough.
+    CannotCompare,
+    /// What its order did is not seen yet, or cannot be known any more.
+    OrderUnknown,
+    /// Its order filled, but closed a position instead of entering this one.
+    Closed,
+}
+
+impl Doubt {
+    /// The words in alerts and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownStart => "its position was open before its data begin",
+            Self::NotSeen => "its data do not reach past the fill",
+            Self::TradeNotSeen => "whether it is the same trade is not seen yet",
+            Self::AnotherTrade => "it may be another trade",
+            Self::CannotCompare => "the orders cannot be compared",
+            Self::OrderUnknown => "what its order did is not known",
+            Self::Closed => "its order closed a position before",
+        }
+    }
+
+    /// Whether time answers it: more of the venue's data will be seen.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::NotSeen | Self::TradeNotSeen)
+    }
+}
+
+/// What is true of a member at a slot, and why nothing more can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judgement {
+    /// What is true.
+    pub truth: Truth,
+    /// Why it is [`Truth::Pending`] or [`Truth::Unknown`].
+    pub doubt: Option<Doubt>,
+}
+
+impl Judgement {
+    const fn sure(truth: Truth) -> Self {
+        Self { truth, doubt: None }
+    }
+}
+
 /// What is known of one member at one slot that somebody has filled.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence {
@@ -109,42 +166,59 @@ pub struct Evidence {
     pub leg: Option<LegState>,
     /// Whether the leg counts.
     pub counted: bool,
+    /// What keeps it from being compared with those who filled the slot.
+    pub doubt: Option<Doubt>,
     /// Its cycle began before its data: what it lacks may have been before.
     pub at_least: bool,
     /// Its executions are proven complete past the fill and the group's settle.
     pub covered: bool,
     /// Its orders were read to the end after the fill and the group's settle.
     pub orders_read: bool,
+    /// Every order that it had until then is known: its executions are proven past that reading.
+    pub orders_known: bool,
     /// The group's deadline for the fill has passed.
     pub past_deadline: bool,
-    /// The slot's match is sure enough to compare.
-    pub comparable: bool,
 }
 
 /// What is true of a member at a slot that somebody has filled.
 #[must_use]
-pub const fn truth_of(evidence: Evidence) -> Truth {
-    if evidence.counted {
-        return Truth::Aligned;
+pub const fn truth_of(evidence: Evidence) -> Judgement {
+    if let Some(doubt) = evidence.doubt {
+        return open(doubt, evidence.past_deadline);
     }
-    if evidence.at_least || !evidence.comparable {
-        return Truth::Unknown;
+    if evidence.counted {
+        return Judgement::sure(Truth::Aligned);
+    }
+    if evidence.at_least {
+        return open(Doubt::UnknownStart, true);
     }
     if !evidence.covered || !evidence.orders_read {
-        return if evidence.past_deadline {
-            Truth::Unknown
-        } else {
-            Truth::Pending
-        };
+        return open(Doubt::NotSeen, evidence.past_deadline);
     }
-    match evidence.leg {
+    Judgement::sure(match evidence.leg {
+        None | Some(LegState::Missing) if !evidence.orders_known => {
+            return open(Doubt::NotSeen, evidence.past_deadline);
+        }
         None | Some(LegState::Missing) => Truth::Missing,
         Some(LegState::Planned | LegState::Open) => Truth::Lagging,
         Some(LegState::Partial | LegState::PartialFinal) => Truth::Partial,
         Some(LegState::Cancelled) => Truth::Cancelled,
         Some(LegState::Rejected) => Truth::Rejected,
-        // All of it is filled, and yet it does not count: the facts contradict each other.
-        Some(LegState::Filled | LegState::Unknown) => Truth::Unknown,
+        // All of it is filled, and yet it does not count: the facts contradict each other, or are
+        // not all here.
+        Some(LegState::Filled | LegState::Unknown) => return open(Doubt::OrderUnknown, true),
+    })
+}
+
+/// A question that stays open: pending while time may answer it before the deadline.
+const fn open(doubt: Doubt, past_deadline: bool) -> Judgement {
+    Judgement {
+        truth: if doubt.passes() && !past_deadline {
+            Truth::Pending
+        } else {
+            Truth::Unknown
+        },
+        doubt: Some(doubt),
     }
 }
 
@@ -155,16 +229,17 @@ mod tests {
     const OPEN: Evidence = Evidence {
         leg: Some(LegState::Open),
         counted: false,
+        doubt: None,
         at_least: false,
         covered: true,
         orders_read: true,
+        orders_known: true,
         past_deadline: false,
-        comparable: true,
     };
 
     #[test]
     fn an_open_order_with_proof_is_really_not_filled() {
-        assert_eq!(truth_of(OPEN), Truth::Lagging);
+        assert_eq!(truth_of(OPEN).truth, Truth::Lagging);
     }
 
     #[test]
@@ -175,29 +250,43 @@ mod tests {
                 orders_read,
                 ..OPEN
             };
-            assert_eq!(truth_of(evidence), Truth::Pending);
+            assert_eq!(truth_of(evidence).truth, Truth::Pending);
             let late = Evidence {
                 past_deadline: true,
                 ..evidence
             };
-            assert_eq!(truth_of(late), Truth::Unknown);
+            assert_eq!(truth_of(late).truth, Truth::Unknown);
         }
     }
 
     #[test]
     fn an_unknown_start_or_an_unsure_match_is_never_called_diverged() {
-        for evidence in [
-            Evidence {
-                at_least: true,
-                ..OPEN
-            },
-            Evidence {
-                comparable: false,
-                ..OPEN
-            },
+        let unknown_start = Evidence {
+            at_least: true,
+            ..OPEN
+        };
+        let unsure = Evidence {
+            doubt: Some(Doubt::CannotCompare),
+            ..OPEN
+        };
+        for (evidence, why) in [
+            (unknown_start, Doubt::UnknownStart),
+            (unsure, Doubt::CannotCompare),
         ] {
-            assert!(!truth_of(evidence).is_diverged());
+            let judgement = truth_of(evidence);
+            assert_eq!((judgement.truth, judgement.doubt), (Truth::Unknown, Some(why)));
         }
+    }
+
+    #[test]
+    fn an_order_that_may_have_come_and_filled_unseen_is_not_missing() {
+        let none = Evidence { leg: None, ..OPEN };
+        assert_eq!(truth_of(none).truth, Truth::Missing);
+        let unseen = Evidence {
+            orders_known: false,
+            ..none
+        };
+        assert_eq!(truth_of(unseen).truth, Truth::Pending);
     }
 
     #[test]

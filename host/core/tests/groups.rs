@@ -9,7 +9,7 @@ use fillsync_core::cut;
 use fillsync_core::cycle::{Book, BookFold, BookRule};
 use fillsync_core::execution::{Execution, ExecutionClass, Side, Source};
 use fillsync_core::group::{
-    BookFacts, CONFIDENCE_MIN, FillFact, GroupFacts, GroupRules, Knowledge, MemberRules, OrderFact,
+    BookFacts, CONFIDENCE_MIN, PLACED_WITHIN, PRICE_TOLERANCE_BPS, FillFact, GroupFacts, GroupRules, Knowledge, MemberRules, OrderFact,
 };
 use fillsync_core::id::{
     AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
@@ -41,6 +41,8 @@ fn rules(members: &[(&str, Role)]) -> GroupRules {
         alert_max_age: Duration::from_secs(600),
         slot_token: None,
         confidence_min: CONFIDENCE_MIN,
+        price_tolerance_bps: PRICE_TOLERANCE_BPS,
+        placed_within: PLACED_WITHIN,
     }
 }
 
@@ -198,7 +200,8 @@ fn facts(accounts: Vec<Account>, known_to_ms: &[(&str, i64)]) -> GroupFacts {
                         category.clone(),
                         Window::new(VenueTime::EPOCH, to),
                     )]),
-                    orders_checked: BTreeMap::from([(category, to)]),
+                    orders_checked: BTreeMap::from([(category.clone(), to)]),
+                    orders_checked_before: BTreeMap::from([(category, vec![VenueTime::from_ms(to.ms() - 3_000)])]),
                 };
                 (AccountName::new(account).unwrap(), knowledge)
             })

@@ -14,7 +14,7 @@ use fillsync_core::moment::{self, Answer, Frame, Moment, Readiness};
 use fillsync_core::order::{OrderStatus, PositionSide};
 use fillsync_core::slot::Slot;
 use fillsync_core::time::HostTime;
-use fillsync_core::truth::Truth;
+use fillsync_core::truth::{Doubt, Truth};
 use fillsync_core::view::{Role, Shown, View};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -84,17 +84,7 @@ pub(crate) fn watch(
             }
         }
     }
-    // Where the first fills of an order were before the data begin, its last row can say "all of it"
-    // and the order, once it is read, that more was wanted than is here: the leg then counts no more.
-    let is_cut = |identity: &&String| {
-        let root = identity.rsplit('/').next().unwrap();
-        let (account, order) = history.order(&OrderId::new(root).unwrap());
-        let begin_ms = history.accounts[account].data_begin_ms;
-        // An observer founds no slot: its leg has one as long as another's order is nearest.
-        order.filled_before(begin_ms) > 0 || history.accounts[account].role == Role::Observer
-    };
-    let gone = alerts_before.difference(&outcome.alerts);
-    let gone: Vec<_> = gone.filter(|identity| !is_cut(identity)).collect();
+    let gone: Vec<_> = alerts_before.difference(&outcome.alerts).collect();
     if !gone.is_empty() {
         return Err(format!("alerts that the end does not know: {gone:?}"));
     }
@@ -313,8 +303,12 @@ impl Judge<'_> {
         if !difference.truth.is_diverged() {
             let settled = matches!(difference.truth, Truth::Pending | Truth::Unknown);
             return claim(
-                !self.is_last || !settled || self.may_stay_open(slot, member),
-                || "all is known".to_owned(),
+                !self.is_last || !settled || self.may_stay_open(slot, member, difference.doubt),
+                || {
+                    let leg = cycle.leg(slot, member);
+                    let doubt = difference.doubt;
+                    format!("all is known: {doubt:?}, {leg:?}, {:?}", slot.confidences)
+                },
             );
         }
         claim(!member.at_least(), || "its beginning is unknown".to_owned())?;
@@ -363,84 +357,19 @@ impl Judge<'_> {
         })
     }
 
-    /// Whether an account really has no order at a slot.
+    /// Whether an account really had no order at a slot when its orders were listed.
     fn missing(&self, slot: &Slot, account: usize) -> Result<(), String> {
-        if !self.history.is_plain {
-            return Ok(());
-        }
         let founder = self.founder(slot);
-        let facts = &self.history.accounts[account];
-        let cycle = self.frame.cycle;
-        let later = cycle
-            .member(&facts.name)
-            .and_then(|member| Some(member.cycle.as_ref()?.1.opened_at.ms()));
-        let mut later_orders = facts
-            .orders
-            .iter()
-            .filter(|order| order.trade > founder.trade);
-        let has_later = later_orders.any(|order| self.may_be_late_for_it(order.created_ms));
-        if has_later || later.is_some_and(|at| self.may_be_late_for_it(at)) {
-            return Ok(());
-        }
-        // Without its order a fill has no token, and an older order may carry the same one.
-        let is_read = cycle.members.iter().all(|member| {
-            let mut legs = member.legs.iter();
-            legs.all(|leg| leg.status.is_some())
-        });
-        if self.history.has_tokens && !is_read {
-            return Ok(());
-        }
-        let opened_ms = later.unwrap_or(cycle.opened_at.ms());
-        // While no order of the plan that filled was read, nobody knows when the plan was placed.
-        let is_placed = cycle
-            .members
-            .iter()
-            .filter(|member| member.role != Role::Observer && member.cycle.is_some())
-            .flat_map(|member| &member.legs)
-            .any(|leg| leg.placed_at().is_some());
-        let checked_ms = self.watch.sights[account].orders_ms;
-        let orders = self.history.accounts.iter().flat_map(|have| &have.orders);
-        let placed_ms = orders
-            .filter(|order| order.trade == founder.trade && order.rung.is_some())
-            .map(|order| order.created_ms)
-            .max()
-            .unwrap_or(0);
-        // What was over before all of the plan was placed, or was placed while the account was still
-        // in its position before, is no part of the plan.
-        let is_of_plan = |order: &&TrueOrder| {
-            let is_given_up = order
-                .over_ms()
-                .is_some_and(|at| at <= placed_ms || (!is_placed && at < cycle.opened_at.ms()));
-            let mut flats = facts.flat_ms.iter();
-            !is_given_up && !flats.any(|flat| *flat >= order.created_ms && *flat <= opened_ms)
-        };
-        // Of an order that was never listed nothing tells yet, if it filled after the coverage and
-        // before the list, or only closed the position before.
         let sight = &self.watch.sights[account];
-        let is_untold = |order: &TrueOrder| {
-            let filled =
-                order.filled_before(sight.orders_ms) > order.filled_before(sight.proven_ms);
-            let own = facts.orders.iter().position(|have| have.id == order.id);
-            (filled || order.entered_before(i64::MAX) == 0)
-                && own.is_some_and(|own| !sight.orders.contains_key(&own))
-        };
-        let have = facts
+        let lists = sight.listed_ms.iter().chain([&sight.orders_ms]);
+        let proven = lists.filter(|listed| **listed + SETTLE_MS <= sight.proven_ms);
+        let listed_ms = *proven.max().ok_or("its orders were never listed")?;
+        let have = self.history.accounts[account]
             .orders
             .iter()
-            .filter(|order| !is_untold(order))
             .filter(|order| (order.trade, order.rung) == (founder.trade, founder.rung))
-            .filter(|order| order.created_ms <= checked_ms)
-            .find(is_of_plan);
+            .find(|order| order.created_ms <= listed_ms);
         claim(have.is_none(), || format!("it has {have:?}"))
-    }
-
-    /// While some account's exit may not be seen yet, a later trade of one that sat this trade out
-    /// looks as if it were late for it. It is told apart when all facts reach past its beginning.
-    fn may_be_late_for_it(&self, at_ms: i64) -> bool {
-        let accounts = self.history.accounts.iter().zip(&self.watch.sights);
-        accounts
-            .filter(|(account, _)| account.role != Role::Observer)
-            .any(|(_, sight)| sight.seen_ms.min(sight.orders_ms) <= at_ms)
     }
 
     fn founder(&self, slot: &Slot) -> &TrueOrder {
@@ -451,12 +380,8 @@ impl Judge<'_> {
     /// Whether an order really is the slot's, where nothing could be taken for another.
     fn same_rung(&self, slot: &Slot, order: &TrueOrder) -> Result<(), String> {
         let founder = self.founder(slot);
-        let newest_ms = founder.created_ms.max(order.created_ms) + 10_000;
-        if founder.trade != order.trade && self.may_be_late_for_it(newest_ms) {
-            return Ok(());
-        }
         let same = (founder.trade, founder.rung) == (order.trade, order.rung);
-        claim(same || !self.history.is_plain, || {
+        claim(same, || {
             format!("{} is no order of that slot", order.id)
         })
     }
@@ -479,17 +404,51 @@ impl Judge<'_> {
     }
 
     /// With all known, a question stays open only where the facts cannot answer it.
-    fn may_stay_open(&self, slot: &Slot, member: &MemberCycle) -> bool {
-        let begin_ms = self.history.accounts[self.account(&member.account)].data_begin_ms;
-        member.at_least()
-            || self.first_counted_ms(slot).is_some_and(|at| at < begin_ms)
-            || slot.confidence < self.frame.rules.confidence_min
-            || !self.history.is_plain
-            // Its order filled, and all of it closed a position before: a flip.
-            || self
-                .frame
-                .cycle
-                .leg(slot, member)
-                .is_some_and(|leg| leg.fills.is_empty())
+    fn may_stay_open(&self, slot: &Slot, member: &MemberCycle, doubt: Option<Doubt>) -> bool {
+        let Frame { rules, cycle, .. } = self.frame;
+        let account = self.account(&member.account);
+        let order = cycle
+            .leg(slot, member)
+            .map(|leg| self.history.order(&leg.root).1);
+        match doubt {
+            None | Some(Doubt::TradeNotSeen) => false,
+            Some(Doubt::UnknownStart) => member.at_least(),
+            Some(Doubt::NotSeen) => {
+                let begin_ms = self.history.accounts[account].data_begin_ms;
+                self.first_counted_ms(slot).is_some_and(|at| at < begin_ms)
+            }
+            Some(Doubt::AnotherTrade) => !self.were_together(slot, member),
+            Some(Doubt::CannotCompare) => {
+                let is_sure = |account: &AccountName| {
+                    slot.confidence_of(account) >= rules.confidence_min
+                };
+                !self.history.is_plain
+                    || (is_sure(&member.account) && is_sure(&slot.founder))
+                    || !member.set_aside.is_empty()
+            }
+            Some(Doubt::OrderUnknown) => false,
+            Some(Doubt::Closed) => order.is_some_and(|order| {
+                order.over_ms().is_some() && order.entered_before(i64::MAX) == 0
+            }),
+        }
+    }
+
+    /// Whether an account was in its position together with each of those that have an order at a slot.
+    fn were_together(&self, slot: &Slot, member: &MemberCycle) -> bool {
+        let span = |member: &MemberCycle| {
+            let (_, cycle) = member.cycle.as_ref()?;
+            Some((cycle.opened_at, cycle.closed_at))
+        };
+        let Some(own) = span(member) else {
+            return self.history.is_plain;
+        };
+        let others = slot
+            .legs
+            .keys()
+            .filter_map(|account| self.frame.cycle.member(account));
+        others.filter_map(span).all(|other| {
+            own.1.is_none_or(|closed| other.0 <= closed)
+                && other.1.is_none_or(|closed| own.0 <= closed)
+        })
     }
 }

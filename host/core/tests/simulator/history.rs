@@ -119,6 +119,7 @@ pub(crate) struct History {
     /// The plan's prices are so far apart, and its trades so long, that nothing can be taken for
     /// another rung or another trade.
     pub(crate) is_plain: bool,
+    pub(crate) price_tolerance_bps: u32,
     pub(crate) accounts: Vec<TrueAccount>,
     pub(crate) end_ms: i64,
     /// Each order's account and index.
@@ -198,6 +199,11 @@ impl History {
             counts_when,
             has_tokens,
             is_plain: is_wide && is_separated,
+            price_tolerance_bps: if is_wide && random.percent(50) {
+                100
+            } else {
+                10
+            },
             accounts,
             end_ms,
             by_id,

@@ -13,14 +13,14 @@ mod random;
 mod watch;
 
 use check::{Outcome, Tally};
-use fillsync_core::group::{CONFIDENCE_MIN, GroupRules, MemberRules};
+use fillsync_core::group::{CONFIDENCE_MIN, PLACED_WITHIN, GroupRules, MemberRules};
 use fillsync_core::id::GroupName;
 use history::{DEADLINE_MS, History, SETTLE_MS};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 const HISTORIES: u64 = 2_000;
-const FAILURES_TOLD_MAX: usize = 5;
+const FAILURES_TOLD_MAX: usize = 400;
 const WORKERS: u64 = 2;
 
 fn rules(history: &History) -> GroupRules {
@@ -45,6 +45,8 @@ fn rules(history: &History) -> GroupRules {
             .has_tokens
             .then(|| regex::Regex::new("-(?<slot>L[0-9])-").unwrap()),
         confidence_min: CONFIDENCE_MIN,
+        price_tolerance_bps: history.price_tolerance_bps,
+        placed_within: PLACED_WITHIN,
     }
 }
 

@@ -5,7 +5,7 @@
 //! their own, behind the executions or ahead of them. At each step the facts are built as the ledger
 //! builds them, with the core's own fold.
 
-use crate::history::{DEADLINE_MS, History, TrueAccount, TrueOrder};
+use crate::history::{DEADLINE_MS, History, SETTLE_MS, TrueAccount, TrueOrder};
 use crate::random::Random;
 use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
@@ -27,6 +27,8 @@ pub(crate) struct Sight {
     pub(crate) seen_ms: i64,
     /// When its orders were read.
     pub(crate) orders_ms: i64,
+    /// When they were read before.
+    pub(crate) listed_ms: Vec<i64>,
     /// As of when each order is known.
     pub(crate) orders: BTreeMap<usize, i64>,
     outage_until_ms: i64,
@@ -51,6 +53,7 @@ impl<'a> Watch<'a> {
             proven_ms: 0,
             seen_ms: 0,
             orders_ms: 0,
+            listed_ms: Vec::new(),
             orders: BTreeMap::new(),
             outage_until_ms: 0,
             steps: Vec::new(),
@@ -133,6 +136,7 @@ impl Sight {
     /// The list of open orders, and a question for each that is no longer in it.
     fn read_orders(&mut self, account: &TrueAccount, now_ms: i64, random: &mut Random) {
         let before_ms = self.orders_ms;
+        self.listed_ms.push(before_ms);
         self.orders_ms = self.orders_ms.max(now_ms - random.between(20, 1_500));
         for (index, order) in account.orders.iter().enumerate() {
             if order.created_ms > self.orders_ms {
@@ -156,7 +160,7 @@ impl Sight {
     fn know_all(&mut self, account: &TrueAccount, now_ms: i64, until_ms: i64) {
         self.proven_ms = until_ms;
         self.seen_ms = until_ms;
-        self.orders_ms = until_ms;
+        self.orders_ms = until_ms - 2 * SETTLE_MS;
         self.orders = (0..account.orders.len()).map(|at| (at, until_ms)).collect();
         self.steps.push((until_ms, now_ms));
     }
@@ -180,7 +184,11 @@ fn knowledge(account: &TrueAccount, sight: &Sight, claimed_ms: Option<i64>) -> K
     }
     if sight.orders_ms > 0 {
         let at = VenueTime::from_ms(sight.orders_ms);
-        knowledge.orders_checked.insert(category, at);
+        knowledge.orders_checked.insert(category.clone(), at);
+        let before = sight.listed_ms.iter().map(|ms| VenueTime::from_ms(*ms));
+        knowledge
+            .orders_checked_before
+            .insert(category, before.collect());
     }
     knowledge
 }

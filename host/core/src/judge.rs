@@ -1,0 +1,223 @@
+//! What is true of each member at each slot, from facts, coverage and the state of orders.
+//!
+//! A member is held to a fill only where three things are proven: the accounts were in their
+//! positions together, so that it is the same trade; the orders are surely the same slot; and its
+//! facts reach past the fill. Where one of them is not, the judgement says which. No strategy is asked
+//! (law 6).
+
+use crate::cycle::Cycle;
+use crate::group::{GroupFacts, GroupRules, Knowledge};
+use crate::id::AccountName;
+use crate::join::{GroupCycle, MemberCycle};
+use crate::leg::Leg;
+use crate::moment::{Frame, counted_at};
+use crate::slot::Slot;
+use crate::time::{HostTime, VenueTime};
+use crate::truth::{Doubt, Evidence, Judgement, Truth, truth_of};
+use crate::view::Role;
+
+/// When a slot was first filled by somebody whose facts move counts.
+#[must_use]
+pub fn first_counted(
+    rules: &GroupRules,
+    cycle: &GroupCycle,
+    slot: &Slot,
+) -> Option<(VenueTime, HostTime)> {
+    movers(cycle)
+        .filter_map(|member| counted(rules, cycle, slot, member))
+        .min()
+}
+
+fn movers(cycle: &GroupCycle) -> impl Iterator<Item = &MemberCycle> {
+    let members = cycle.members.iter();
+    members.filter(|member| member.role != Role::Observer)
+}
+
+/// When a member's leg at a slot came to count, and when that was seen.
+fn counted(
+    rules: &GroupRules,
+    cycle: &GroupCycle,
+    slot: &Slot,
+    member: &MemberCycle,
+) -> Option<(VenueTime, HostTime)> {
+    let leg = cycle.leg(slot, member)?;
+    let at = counted_at(leg, rules.counts_when)?;
+    let seen = leg
+        .fills
+        .iter()
+        .filter(|fill| fill.at <= at)
+        .map(|fill| fill.seen_at)
+        .max()?;
+    Some((at, seen))
+}
+
+/// What is true of a member at a slot, by all that is known now.
+#[must_use]
+pub fn judge(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Judgement {
+    let truth = own(frame, slot, member, now);
+    if truth.truth == Truth::Aligned && member.role == Role::Mirror {
+        let main_is_without = movers(frame.cycle)
+            .filter(|other| other.role == Role::Main)
+            .any(|main| own(frame, slot, main, now).truth.is_diverged());
+        if main_is_without {
+            return Judgement {
+                truth: Truth::Extra,
+                doubt: None,
+            };
+        }
+    }
+    truth
+}
+
+fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Judgement {
+    let Frame {
+        rules,
+        facts,
+        cycle,
+        ..
+    } = frame;
+    let Some((_, seen_at)) = first_counted(rules, cycle, slot) else {
+        return Judgement {
+            truth: Truth::Unfilled,
+            doubt: None,
+        };
+    };
+    let leg = cycle.leg(slot, member);
+    let is_counted = leg.is_some_and(|leg| counted_at(leg, rules.counts_when).is_some());
+    let reference = reference(frame, slot, member);
+    let (at, doubt) = match reference {
+        Ok(at) => (at, None),
+        Err(doubt) => (VenueTime::EPOCH, Some(doubt)),
+    };
+    let none = Knowledge::default();
+    let knowledge = facts.knowledge.get(&member.account).unwrap_or(&none);
+    let judgement = truth_of(Evidence {
+        leg: leg.map(Leg::state),
+        counted: is_counted,
+        doubt,
+        at_least: member.at_least(),
+        covered: knowledge.covers(at, rules.settle),
+        orders_read: knowledge.orders_after(at, rules.settle),
+        orders_known: knowledge.knows_orders(at, rules.settle),
+        past_deadline: now >= seen_at.plus(rules.deadline),
+    });
+    let is_closer = judgement.doubt == Some(Doubt::OrderUnknown)
+        && leg.is_some_and(|leg| leg.fills.is_empty() && !leg.gone && !leg.is_ahead);
+    if is_closer {
+        return Judgement {
+            doubt: Some(Doubt::Closed),
+            ..judgement
+        };
+    }
+    judgement
+}
+
+/// When the first of those filled a slot with whom a member can be compared there, or why it cannot be
+/// compared with any.
+fn reference(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<VenueTime, Doubt> {
+    let Frame { rules, cycle, .. } = frame;
+    let is_sure = |account: &AccountName| slot.confidence_of(account) >= rules.confidence_min;
+    // What it is compared with is the slot: the order that founded it, and those that filled there.
+    if let Some(founder) = cycle.member(&slot.founder) {
+        same_trade(frame, slot, founder, member)?;
+    }
+    if !is_sure(&member.account) || !is_sure(&slot.founder) {
+        return Err(Doubt::CannotCompare);
+    }
+    let mut first: Option<VenueTime> = None;
+    let mut doubt = None;
+    for other in movers(cycle) {
+        let Some((at, _)) = counted(rules, cycle, slot, other) else {
+            continue;
+        };
+        let compared = if is_sure(&other.account) {
+            same_trade(frame, slot, other, member)
+        } else {
+            Err(Doubt::CannotCompare)
+        };
+        match compared {
+            // That it filled the slot itself says nothing of the others.
+            Ok(()) => first = Some(first.map_or(at, |first| first.min(at))),
+            Err(why) => doubt = Some(doubt.map_or(why, |doubt: Doubt| doubt.min(why))),
+        }
+    }
+    first.ok_or(doubt.unwrap_or(Doubt::CannotCompare))
+}
+
+/// Whether two members' parts of a group cycle are surely of one trade.
+fn same_trade(
+    frame: Frame<'_>,
+    slot: &Slot,
+    one: &MemberCycle,
+    two: &MemberCycle,
+) -> Result<(), Doubt> {
+    if one.account == two.account {
+        return Ok(());
+    }
+    match (&one.cycle, &two.cycle) {
+        (Some((_, of_one)), Some((_, of_two))) => {
+            let (early, early_at, late) = if of_one.opened_at <= of_two.opened_at {
+                (of_one, one, of_two)
+            } else {
+                (of_two, two, of_one)
+            };
+            was_open(frame, early, early_at, late.opened_at)?;
+        }
+        (Some(_), None) => had_no_other(frame, two)?,
+        (None, Some(_)) => had_no_other(frame, one)?,
+        (None, None) => {}
+    }
+    // An order that was placed when the other's position was closed is no part of its trade.
+    for (with, without) in [(one, two), (two, one)] {
+        let Some((_, cycle)) = &with.cycle else {
+            continue;
+        };
+        if let Some(leg) = frame.cycle.leg(slot, without) {
+            let placed_at = leg.created_at.max(cycle.opened_at);
+            was_open(frame, cycle, with, placed_at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a member was proven to be in its position at a moment after it opened.
+fn was_open(
+    frame: Frame<'_>,
+    cycle: &Cycle,
+    member: &MemberCycle,
+    at: VenueTime,
+) -> Result<(), Doubt> {
+    if let Some(closed_at) = cycle.closed_at {
+        return if at <= closed_at {
+            Ok(())
+        } else {
+            Err(Doubt::AnotherTrade)
+        };
+    }
+    let knowledge = frame.facts.knowledge.get(&member.account);
+    let is_seen = knowledge
+        .and_then(Knowledge::coverage_to)
+        .is_some_and(|to| to >= at.plus(frame.rules.settle));
+    if is_seen { Ok(()) } else { Err(Doubt::TradeNotSeen) }
+}
+
+/// Whether a member that takes part without a position had none at the time: one that was joined to
+/// another group cycle may be this trade's.
+fn had_no_other(frame: Frame<'_>, member: &MemberCycle) -> Result<(), Doubt> {
+    let cycle = frame.cycle;
+    let until = cycle
+        .closed_at
+        .map(|closed| closed.plus(frame.rules.deadline));
+    let GroupFacts { books, .. } = frame.facts;
+    let has_other = books
+        .iter()
+        .filter(|book| book.book.market.account == member.account)
+        .flat_map(|book| &book.cycles)
+        .filter(|own| own.side == cycle.side)
+        .filter(|own| own.closed_at.is_none_or(|flat| flat >= cycle.opened_at))
+        .any(|own| until.is_none_or(|until| own.opened_at <= until));
+    if has_other {
+        return Err(Doubt::AnotherTrade);
+    }
+    Ok(())
+}
