@@ -219,14 +219,20 @@ fn plan_start(rules: &GroupRules, side: PositionSide, draft: &Draft<'_>) -> Opti
         })
         .filter_map(|(_, book, cycle)| {
             let legs = legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle));
-            own_start(&legs.of_plan, cycle.closed_at)
+            own_start(&legs.of_plan, cycle.opened_at, cycle.closed_at)
         })
         .min()
 }
 
-/// When an account placed its plan. Orders placed after it was over do not tell.
-fn own_start(legs: &[Leg], until: Option<VenueTime>) -> Option<VenueTime> {
+/// When an account placed its plan. Orders placed after it was over do not tell, nor do those that
+/// were last seen at work before it began.
+fn own_start(
+    legs: &[Leg],
+    opened_at: VenueTime,
+    until: Option<VenueTime>,
+) -> Option<VenueTime> {
     legs.iter()
+        .filter(|leg| !leg.fills.is_empty() || leg.checked_at >= Some(opened_at))
         .filter_map(Leg::placed_at)
         .filter(|placed| until.is_none_or(|until| *placed <= until))
         .min()
@@ -242,7 +248,7 @@ fn sift(
     plan_start: Option<VenueTime>,
     legs: Legs,
 ) -> (Vec<Leg>, Vec<Leg>) {
-    let start = own_start(&legs.of_plan, draft.closed_at).or(plan_start);
+    let start = own_start(&legs.of_plan, draft.opened_at, draft.closed_at).or(plan_start);
     let mut of_plan = Vec::new();
     let mut set_aside = Vec::new();
     let all = legs.of_plan.into_iter().map(|leg| (leg, false));
@@ -253,11 +259,14 @@ fn sift(
         }
         let ended_at = leg.ended_at();
         let from = start.unwrap_or(draft.opened_at);
+        // Its own orders may all be of a later plan, while it looks as if this one went on.
+        let earliest = plan_start.map_or(from, |plan_start| plan_start.min(from));
         let is_placed_with_it = leg.created_at >= from.minus(rules.settle);
         let worked_in_it = ended_at.is_none_or(|at| at >= from) && !is_from_before;
         if start.is_some() && (is_placed_with_it || worked_in_it) {
             of_plan.push(leg);
-        } else if start.is_none() || ended_at.is_none_or(|at| at.plus(rules.deadline) >= from) {
+        } else if start.is_none() || ended_at.is_none_or(|at| at.plus(rules.deadline) >= earliest)
+        {
             set_aside.push(leg);
         }
     }

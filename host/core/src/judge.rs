@@ -15,6 +15,7 @@ use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
 use crate::truth::{Doubt, Evidence, Judgement, Truth, truth_of};
 use crate::view::Role;
+use std::time::Duration;
 
 /// When a slot was first filled by somebody whose facts move counts.
 #[must_use]
@@ -102,7 +103,7 @@ fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Ju
         past_deadline: now >= seen_at.plus(rules.deadline),
     });
     let is_closer = judgement.doubt == Some(Doubt::OrderUnknown)
-        && leg.is_some_and(|leg| leg.fills.is_empty() && !leg.gone && !leg.is_ahead);
+        && leg.is_some_and(|leg| leg.fills.is_empty() && leg.closed.is_positive());
     if is_closer {
         return Judgement {
             doubt: Some(Doubt::Closed),
@@ -118,9 +119,11 @@ fn reference(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<Venu
     let Frame { rules, cycle, .. } = frame;
     let is_sure = |account: &AccountName| slot.confidence_of(account) >= rules.confidence_min;
     // What it is compared with is the slot: the order that founded it, and those that filled there.
-    if let Some(founder) = cycle.member(&slot.founder) {
-        same_trade(frame, slot, founder, member)?;
-    }
+    let founder = cycle.member(&slot.founder);
+    let is_of_slot = |member: &MemberCycle| {
+        founder.map_or(Ok(()), |founder| same_trade(frame, slot, founder, member))
+    };
+    is_of_slot(member)?;
     if !is_sure(&member.account) || !is_sure(&slot.founder) {
         return Err(Doubt::CannotCompare);
     }
@@ -131,7 +134,7 @@ fn reference(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<Venu
             continue;
         };
         let compared = if is_sure(&other.account) {
-            same_trade(frame, slot, other, member)
+            is_of_slot(other).and_then(|()| same_trade(frame, slot, other, member))
         } else {
             Err(Doubt::CannotCompare)
         };
@@ -175,6 +178,7 @@ fn same_trade(
         if let Some(leg) = frame.cycle.leg(slot, without) {
             let placed_at = leg.created_at.max(cycle.opened_at);
             was_open(frame, cycle, with, placed_at)?;
+            worked_then(frame, leg, without, cycle.opened_at)?;
         }
     }
     Ok(())
@@ -198,6 +202,21 @@ fn was_open(
     let is_seen = knowledge
         .and_then(Knowledge::coverage_to)
         .is_some_and(|to| to >= at.plus(frame.rules.settle));
+    if is_seen { Ok(()) } else { Err(Doubt::TradeNotSeen) }
+}
+
+/// Whether an order that entered nothing is known to have worked when another's position opened, or to
+/// have ended before.
+fn worked_then(
+    frame: Frame<'_>,
+    leg: &Leg,
+    member: &MemberCycle,
+    opened_at: VenueTime,
+) -> Result<(), Doubt> {
+    let knowledge = frame.facts.knowledge.get(&member.account);
+    let is_seen = !leg.fills.is_empty()
+        || leg.ended_at().is_some()
+        || knowledge.is_some_and(|knowledge| knowledge.orders_after(opened_at, Duration::ZERO));
     if is_seen { Ok(()) } else { Err(Doubt::TradeNotSeen) }
 }
 

@@ -100,6 +100,8 @@ pub struct Leg {
     pub gone: bool,
     /// Its orders say that more of them filled than the fills that are here.
     pub is_ahead: bool,
+    /// What of it closed a position instead of entering one.
+    pub closed: Quantity,
     /// Its order was not read, and may have taken the place of one that is partly filled.
     pub may_continue_another: bool,
     /// When the plan placed it.
@@ -144,7 +146,8 @@ impl Leg {
             return LegState::Filled;
         }
         let touched = self.filled_by(at).is_positive();
-        if self.gone {
+        // What closed a position before was no entry, and no failure to enter either.
+        if self.gone || (!touched && self.closed.is_positive()) {
             return LegState::Unknown;
         }
         let ended = self.updated_at <= at;
@@ -445,6 +448,12 @@ impl Chain<'_> {
             status: newest.map(|fact| fact.order.status.clone()),
             gone: newest.is_some_and(|fact| fact.gone),
             is_ahead: self.is_ahead(),
+            closed: self
+                .fills
+                .iter()
+                .filter_map(|fill| fill.allocation.exit)
+                .map(|exit| exit.quantity)
+                .sum(),
             may_continue_another: false,
             created_at,
             updated_at: newest.map_or(created_at, |fact| fact.order.updated_at),

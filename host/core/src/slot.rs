@@ -209,7 +209,7 @@ fn place(
     entry_side: Side,
     rules: MatchRules<'_>,
 ) {
-    place_by_token(slots, member, rules);
+    place_by_token(slots, members, member, rules);
     sort(slots, entry_side);
     let placed_at = |leg: &Leg| leg.status.is_some().then_some(leg.created_at);
     let of_slots: Vec<Ranked> = slots
@@ -272,22 +272,46 @@ fn place(
 }
 
 /// Puts legs to the slots of their tokens: those that work or filled first, because an order that was
-/// placed again carries the token of the one that was given up.
-fn place_by_token(slots: &mut [Slot], member: &MemberLegs<'_>, rules: MatchRules<'_>) {
-    for is_live in [true, false] {
-        for (index, leg) in member.legs.iter().enumerate() {
-            let token = Token::of(leg, rules);
-            if leg.is_unfilled_and_over() == is_live || !matches!(token, Token::Some(_)) {
+/// placed again carries the token of the one that was given up, and those placed about the same time
+/// before others, because a token may come again in the next trade.
+fn place_by_token(
+    slots: &mut [Slot],
+    members: &[MemberLegs<'_>],
+    member: &MemberLegs<'_>,
+    rules: MatchRules<'_>,
+) {
+    let tokens: Vec<Token> = member.legs.iter().map(|leg| Token::of(leg, rules)).collect();
+    let has_unread = tokens.contains(&Token::Unread);
+    for (is_over, is_same_time) in [(false, true), (true, true), (false, false), (true, false)] {
+        for (index, (leg, token)) in member.legs.iter().zip(&tokens).enumerate() {
+            let is_placed = is_placed(slots, member, index);
+            let Token::Some(_) = token else {
+                continue;
+            };
+            if is_placed || leg.is_unfilled_and_over() != is_over {
                 continue;
             }
-            let same = slots
-                .iter_mut()
-                .find(|slot| slot.token == token && !slot.legs.contains_key(member.account));
+            let same = slots.iter_mut().find(|slot| {
+                let founder = founding_leg(slot, members);
+                let near = founder.is_none_or(|founder| placed_near(founder, leg, rules));
+                &slot.token == token
+                    && !slot.legs.contains_key(member.account)
+                    && near == is_same_time
+            });
             if let Some(slot) = same {
-                slot.join(member.account, index, SlotMatch::Token, 100);
+                // An order that is not read yet may be the one that took its place.
+                let is_sure = is_same_time && !(is_over && has_unread);
+                let confidence = if is_sure { 100 } else { 0 };
+                slot.join(member.account, index, SlotMatch::Token, confidence);
             }
         }
     }
+}
+
+/// Whether two orders were placed about the same time, as far as they are read.
+fn placed_near(one: &Leg, two: &Leg, rules: MatchRules<'_>) -> bool {
+    let (early, late) = (one.created_at.min(two.created_at), one.created_at.max(two.created_at));
+    one.status.is_none() || two.status.is_none() || late <= early.plus(rules.placed_within)
 }
 
 impl Slot {

@@ -369,7 +369,27 @@ impl Judge<'_> {
             .iter()
             .filter(|order| (order.trade, order.rung) == (founder.trade, founder.rung))
             .find(|order| order.created_ms <= listed_ms);
-        claim(have.is_none(), || format!("it has {have:?}"))
+        claim(have.is_none(), || {
+            let members = self.told();
+            format!("it has {have:?}, seen {sight:?}, among {members}")
+        })
+    }
+
+    /// The group cycle, for failures.
+    fn told(&self) -> String {
+        let members = self.frame.cycle.members.iter().map(|member| {
+            let cycle = member.cycle.as_ref().map(|(_, cycle)| {
+                (cycle.ordinal, cycle.opened_at.ms(), cycle.closed_at.map(|at| at.ms()))
+            });
+            let legs = member.legs.iter();
+            let legs: Vec<_> = legs
+                .map(|leg| (&leg.root, &leg.status, leg.filled(), leg.created_at.ms()))
+                .collect();
+            let sight = &self.watch.sights[self.account(&member.account)];
+            let seen = (sight.proven_ms, sight.orders_ms);
+            format!("{}: {cycle:?}, seen {seen:?}, {legs:?}, {}", member.account, member.set_aside.len())
+        });
+        members.collect::<Vec<_>>().join("\n      ")
     }
 
     fn founder(&self, slot: &Slot) -> &TrueOrder {
@@ -382,7 +402,7 @@ impl Judge<'_> {
         let founder = self.founder(slot);
         let same = (founder.trade, founder.rung) == (order.trade, order.rung);
         claim(same, || {
-            format!("{} is no order of that slot", order.id)
+            format!("{} is no order of that slot: {}", order.id, self.told())
         })
     }
 
@@ -417,7 +437,9 @@ impl Judge<'_> {
                 let begin_ms = self.history.accounts[account].data_begin_ms;
                 self.first_counted_ms(slot).is_some_and(|at| at < begin_ms)
             }
-            Some(Doubt::AnotherTrade) => !self.were_together(slot, member),
+            Some(Doubt::AnotherTrade) => {
+                !self.history.is_separated || !self.were_together(slot, member)
+            }
             Some(Doubt::CannotCompare) => {
                 let is_sure = |account: &AccountName| {
                     slot.confidence_of(account) >= rules.confidence_min

@@ -119,7 +119,11 @@ pub(crate) struct History {
     /// The plan's prices are so far apart, and its trades so long, that nothing can be taken for
     /// another rung or another trade.
     pub(crate) is_plain: bool,
+    /// Trades are so far apart that exits and entries of two never overlap.
+    pub(crate) is_separated: bool,
     pub(crate) price_tolerance_bps: u32,
+    /// Tokens that come again in a trade that follows at once are told apart by this alone.
+    pub(crate) placed_within_ms: Option<i64>,
     pub(crate) accounts: Vec<TrueAccount>,
     pub(crate) end_ms: i64,
     /// Each order's account and index.
@@ -146,6 +150,13 @@ impl History {
     pub(crate) fn order(&self, id: &OrderId) -> (usize, &TrueOrder) {
         let (account, order) = self.by_id[id];
         (account, &self.accounts[account].orders[order])
+    }
+
+    /// What kind of history it is, for failures.
+    pub(crate) fn kind(&self) -> String {
+        let token = if self.has_tokens { "tokens" } else { "prices" };
+        let plain = if self.is_plain { "plain" } else { "close" };
+        format!("({plain}, {token}, {:?})", self.counts_when)
     }
 
     /// How many orders of an account and a trade counted at a moment.
@@ -199,6 +210,8 @@ impl History {
             counts_when,
             has_tokens,
             is_plain: is_wide && is_separated,
+            is_separated,
+            placed_within_ms: (has_tokens && !is_separated).then_some(5_000),
             price_tolerance_bps: if is_wide && random.percent(50) {
                 100
             } else {

@@ -46,7 +46,7 @@ fn rules(history: &History) -> GroupRules {
             .then(|| regex::Regex::new("-(?<slot>L[0-9])-").unwrap()),
         confidence_min: CONFIDENCE_MIN,
         price_tolerance_bps: history.price_tolerance_bps,
-        placed_within: PLACED_WITHIN,
+        placed_within: history.placed_within_ms.map_or(PLACED_WITHIN, milliseconds),
     }
 }
 
@@ -56,7 +56,7 @@ fn run(seed: u64, is_faulty: bool) -> Result<(u64, Tally), String> {
     let rules = rules(&history);
     let schedule = |number: u64| -> Result<Outcome, String> {
         check::watch(&history, &rules, number, is_faulty)
-            .map_err(|why| format!("seed {seed}, schedule {number}: {why}"))
+            .map_err(|why| format!("seed {seed} {}, schedule {number}: {why}", history.kind()))
     };
     let (one, two) = (schedule(1)?, schedule(2)?);
     if one.decisions != two.decisions {
@@ -114,10 +114,11 @@ fn nothing_false_is_claimed_of_any_history() {
         ),
     };
     let (tally, failures) = run_all(from, histories, false);
-    let told: Vec<_> = failures.iter().take(FAILURES_TOLD_MAX).collect();
+    let told: Vec<_> = failures.iter().take(FAILURES_TOLD_MAX).cloned().collect();
+    let told = told.join("\n");
     assert!(
         failures.is_empty(),
-        "{} of {histories} histories: {told:#?}",
+        "{} of {histories} histories:\n{told}",
         failures.len()
     );
     if histories >= HISTORIES {
