@@ -1,9 +1,10 @@
 //! The ledger against itself: everything that can be computed again is, and compared.
 //!
 //! Cycles and allocations are folded from the stored rows from scratch; tallies are counted; the
-//! file and its references are checked by SQLite. It reports and repairs nothing.
+//! file and its references are checked by SQLite; [`super::consistency`] has the rest. It reports and repairs nothing.
 
-use crate::codec::{self, all, get, market, one};
+use super::consistency;
+use crate::codec::{self, all, get, market};
 use crate::error::LedgerError;
 use crate::fold::{self, BookWalk};
 use crate::rows::SelfCheck;
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 type Read<T> = Result<T, LedgerError>;
 
 impl SelfCheck {
-    fn find(&mut self, finding: impl Into<String>) {
+    pub(super) fn find(&mut self, finding: impl Into<String>) {
         if self.findings.len() < crate::FINDINGS_MAX {
             self.findings.push(finding.into());
         }
@@ -35,7 +36,8 @@ pub(crate) fn self_check(connection: &Connection) -> Read<SelfCheck> {
         market_again(connection, market, &mut check)?;
     }
     tallies(connection, &mut check)?;
-    alerts(connection, &mut check)?;
+    consistency::coverage(connection, &mut check)?;
+    consistency::messages(connection, &mut check)?;
     Ok(check)
 }
 
@@ -97,6 +99,8 @@ fn market_again(connection: &Connection, market: &Market, check: &mut SelfCheck)
             "{market}: execution {execution_id} is said to have done what it did not"
         ));
     }
+    consistency::relations(connection, &state, check)?;
+    consistency::orders(connection, &state, check)?;
     let cycles = fold::cycles_of(&mut books);
     compare_cycles(connection, id, market, &cycles, check)
 }
@@ -154,54 +158,41 @@ fn compare_cycles(
 }
 
 fn tallies(connection: &Connection, check: &mut SelfCheck) -> Read<()> {
-    let counted = all(
+    let accounts = all(
         connection,
-        "SELECT account AS scope, count(*) AS executions, sum(class = 'order-fill') AS fills
-         FROM execution JOIN market ON market.id = execution.market_id WHERE state = 'live' GROUP BY account",
+        "SELECT name FROM account ORDER BY name",
         [],
-        |row| {
-            Ok((
-                get::<String>(row, "scope")?,
-                get::<i64>(row, "executions")?,
-                get::<i64>(row, "fills")?,
-            ))
-        },
+        |row| get::<String>(row, "name"),
     )?;
-    for (scope, executions, fills) in counted {
-        for (name, value) in [("executions", executions), ("fills", fills)] {
-            let kept = one(
-                connection,
-                "SELECT value FROM tally WHERE name = ?1 AND scope = ?2",
-                params![name, scope],
-                |row| get::<i64>(row, "value"),
-            )?
-            .unwrap_or(0);
-            if kept != value {
-                check.find(format!(
-                    "account {scope}: {kept} {name} are counted, {value} are stored"
-                ));
-            }
+    for scope in &accounts {
+        for (name, sql) in [
+            (
+                "executions",
+                "SELECT count(*) AS value FROM execution JOIN market ON market.id = execution.market_id
+                 WHERE account = ?1 AND state = 'live'",
+            ),
+            (
+                "fills",
+                "SELECT count(*) AS value FROM execution JOIN market ON market.id = execution.market_id
+                 WHERE account = ?1 AND state = 'live' AND class = 'order-fill'",
+            ),
+            (
+                "conflicts",
+                "SELECT count(*) AS value FROM conflict JOIN execution ON execution.id = conflict.execution
+                     JOIN market ON market.id = execution.market_id WHERE account = ?1",
+            ),
+            (
+                "quarantined",
+                "SELECT count(*) AS value FROM quarantine WHERE account = ?1",
+            ),
+            (
+                "last_fill_at",
+                "SELECT max(executed_at) AS value FROM execution JOIN market ON market.id = execution.market_id
+                 WHERE account = ?1 AND state = 'live' AND class = 'order-fill' HAVING max(executed_at) IS NOT NULL",
+            ),
+        ] {
+            consistency::compare(connection, name, scope, sql, check)?;
         }
-    }
-    Ok(())
-}
-
-fn alerts(connection: &Connection, check: &mut SelfCheck) -> Read<()> {
-    let lonely = all(
-        connection,
-        "SELECT identity, revision FROM alert WHERE state = 'queued'
-             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.alert = alert.id) LIMIT 100",
-        [],
-        |row| {
-            Ok(format!(
-                "{} revision {}",
-                get::<String>(row, "identity")?,
-                get::<i64>(row, "revision")?
-            ))
-        },
-    )?;
-    for alert in lonely {
-        check.find(format!("alert {alert} was queued for no channel"));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod books;
 pub(crate) mod check;
 pub(crate) mod counterpart;
+mod consistency;
 pub(crate) mod facts;
 pub(crate) mod fills;
 pub(crate) mod groups;

@@ -28,7 +28,7 @@ fn decision(second: i64, revision: u32, shown: u32) -> DecisionRow {
         moment: at(second),
         revision,
         facts_hash: format!("facts-{revision}"),
-        view_hash: "view".to_owned(),
+        view_hash: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a".to_owned(),
         view_json: "{}".to_owned(),
         plugin: "max-count".to_owned(),
         plugin_sha256: Some("ab".to_owned()),

@@ -10,20 +10,16 @@
 //! is never the source of another one.
 
 use super::changes::MarketChanges;
-use super::executions::{RowToInsert, insert_row, settle};
+use super::executions::{RowToInsert, insert_row};
 use super::markets::MarketState;
 use super::relations::is_bust;
 use super::states::{self, StoredAs, set_state};
-use super::tally;
 use crate::codec::{all, amount_or_none, one};
 use crate::error::LedgerError;
-use crate::facts::{Inferred, NewExecution, RevisedKind, RowState};
-use crate::writer::Desk;
+use crate::facts::{RevisedKind, RowState};
 use fillsync_core::amount::{Money, Price, Quantity};
-use fillsync_core::execution::{Execution, ExecutionClass, Relation, Source};
-use fillsync_core::id::{AccountName, Category, ExecutionId, Market, OrderId, Symbol};
-use fillsync_core::order::Order;
-use fillsync_core::time::HostTime;
+use fillsync_core::execution::{Execution, Relation};
+use fillsync_core::id::{ExecutionId, OrderId};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 
@@ -39,7 +35,7 @@ struct StandIn {
 
 /// What an order's rows say.
 #[derive(Debug, Default)]
-struct OrderRows {
+pub(super) struct OrderRows {
     /// What real rows show, busted ones among them.
     shown: Quantity,
     value: Money,
@@ -49,10 +45,10 @@ struct OrderRows {
 
 /// A stand-in as it should be.
 #[derive(Debug, PartialEq, Eq)]
-struct Piece {
-    from: Quantity,
-    to: Quantity,
-    price: Price,
+pub(super) struct Piece {
+    pub(super) from: Quantity,
+    pub(super) to: Quantity,
+    pub(super) price: Price,
 }
 
 /// What the fills up to the end of a stand-in were worth, where it is the first to say so.
@@ -66,7 +62,7 @@ pub(crate) fn value_of(row: &Execution) -> Option<Money> {
 impl OrderRows {
     /// Reads them by looking through the whole market: what an order's rows show must not depend on
     /// whether a venue's times fit together.
-    fn read(
+    pub(super) fn read(
         connection: &Connection,
         state: &MarketState,
         order_id: &OrderId,
@@ -132,7 +128,7 @@ impl OrderRows {
     }
 
     /// Up to where rows or stand-ins show the order.
-    fn reach(&self) -> Quantity {
+    pub(super) fn reach(&self) -> Quantity {
         let stood_in = self.stand_ins.iter().map(|one| one.to).max();
         self.shown.max(stood_in.unwrap_or(Quantity::ZERO))
     }
@@ -147,7 +143,7 @@ impl OrderRows {
     }
 
     /// What a stand-in from what is shown so far to a point costs.
-    fn piece(&self, from: Quantity, to: Quantity, value: Money) -> Option<Piece> {
+    pub(super) fn piece(&self, from: Quantity, to: Quantity, value: Money) -> Option<Piece> {
         let before = match self.points().get(&from) {
             Some(point) if from > self.shown => point.value,
             _ => self.value,
@@ -266,6 +262,26 @@ fn tile(
     Ok(())
 }
 
+/// Whether those stand-ins of an order stand that its rows ask for, and no others.
+pub(crate) fn is_tiled(
+    connection: &Connection,
+    state: &MarketState,
+    order_id: &OrderId,
+) -> Result<bool, LedgerError> {
+    let rows = OrderRows::read(connection, state, order_id)?;
+    let mut asked_for = Vec::new();
+    for (piece, _) in rows.pieces() {
+        match rows.stored(&piece) {
+            Some(stored) => asked_for.push(stored.row.id),
+            None => return Ok(false),
+        }
+    }
+    Ok(rows
+        .stand_ins
+        .iter()
+        .all(|one| asked_for.contains(&one.row.id) == (one.row.state == RowState::Live)))
+}
+
 /// Stores what is left of a stand-in. It was seen when that one was, so nobody waits for it anew.
 fn insert_piece(
     connection: &Connection,
@@ -313,119 +329,10 @@ fn execution_id(text: String) -> Result<ExecutionId, LedgerError> {
     })
 }
 
-fn inferred_id(
+pub(super) fn inferred_id(
     order_id: &OrderId,
     from: Quantity,
     to: Quantity,
 ) -> Result<ExecutionId, LedgerError> {
     execution_id(format!("inferred:{order_id}:{from}-{to}"))
-}
-
-/// Lets a row stand in for what an order filled beyond what its rows show.
-pub(crate) fn infer(
-    desk: &mut Desk,
-    account: &AccountName,
-    category: &Category,
-    symbol: &Symbol,
-    order_id: &OrderId,
-    at: HostTime,
-) -> Result<Inferred, LedgerError> {
-    let market = Market {
-        account: account.clone(),
-        category: category.clone(),
-        symbol: symbol.clone(),
-    };
-    let anchors = desk.markets.anchors(&desk.connection, account, category)?;
-    let connection = &desk.connection;
-    if super::markets::find_market(connection, &market)?.is_none() {
-        return Ok(Inferred::NotStored);
-    }
-    let mut state = desk.markets.take(connection, &market)?;
-    let mut changes = MarketChanges::default();
-    let Some(order) = state.order(connection, order_id)? else {
-        desk.markets.put(state);
-        return Ok(Inferred::NotStored);
-    };
-    let rows = OrderRows::read(connection, &state, order_id)?;
-    let (from, to) = (rows.reach(), order.filled_quantity);
-    if to <= from {
-        desk.markets.put(state);
-        return Ok(Inferred::Enough);
-    }
-    let value = order.average_price.or(order.price);
-    let piece = value
-        .and_then(|price| price.times(to))
-        .and_then(|value| Some((rows.piece(from, to, value)?, value)));
-    let Some((piece, value)) = piece else {
-        desk.markets.put(state);
-        return Ok(Inferred::NoPrice);
-    };
-    let row = made_from(&order, &piece)?;
-    let to_insert = RowToInsert::bare(&row, RowState::Live, Some(value), at);
-    if !insert_row(connection, state.id, &to_insert)? {
-        return Err(LedgerError::Rejected {
-            what: format!(
-                "{} is stored, but does not count for its order",
-                row.execution_id
-            ),
-        });
-    }
-    state.has_stand_ins = true;
-    state.reached(row.sequence());
-    changes.tallied.stands(&row.class, row.executed_at);
-    changes.note(row.executed_at);
-    changes.note_late(row.executed_at);
-    changes.to_weigh.insert(order_id.clone());
-    changes.new.push(NewExecution {
-        execution: row,
-        order_was_tracked: true,
-        allocation: fillsync_core::cycle::Allocation::default(),
-        state: RowState::Live,
-        was_stood_in_for: false,
-    });
-    settle(connection, &mut state, &anchors, &mut changes)?;
-    tally::keep_up(connection, account, changes.tallied)?;
-    desk.markets.put(state);
-    match changes.new.pop() {
-        Some(new) => Ok(Inferred::StoodIn(Box::new(new))),
-        None => Ok(Inferred::Enough),
-    }
-}
-
-/// The row that an order's own sum makes.
-fn made_from(order: &Order, piece: &Piece) -> Result<Execution, LedgerError> {
-    let raw = serde_json::json!({
-        "inferred_from": {
-            "order_id": order.order_id, "filled_quantity": order.filled_quantity,
-            "average_price": order.average_price, "limit_price": order.price,
-            "status": order.status.as_str(), "updated_at": order.updated_at.to_string(),
-        }
-    });
-    Ok(Execution {
-        market: order.market.clone(),
-        execution_id: inferred_id(&order.order_id, piece.from, piece.to)?,
-        class: ExecutionClass::OrderFill,
-        order_id: Some(order.order_id.clone()),
-        client_order_id: order.client_order_id.clone(),
-        side: order.side,
-        quantity: piece.to - piece.from,
-        price: piece.price,
-        fee: None,
-        is_maker: None,
-        leaves_quantity: order
-            .quantity
-            .map(|quantity| quantity - piece.to)
-            .filter(|rest| !rest.is_negative()),
-        closed_quantity: None,
-        order_kind: order.kind.clone(),
-        stop: order.stop,
-        venue_sequence: None,
-        executed_at: order.updated_at,
-        source: Source::Inferred,
-        relation: Relation::StandsIn {
-            from: piece.from,
-            to: piece.to,
-        },
-        raw: raw.to_string(),
-    })
 }
