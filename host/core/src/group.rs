@@ -154,6 +154,8 @@ pub struct FillFact {
     pub sequence: Sequence,
     /// Which part entered and which left.
     pub allocation: Allocation,
+    /// How it came to us: what was imported never causes an alert.
+    pub source: Source,
     /// When we first saw it.
     pub seen_at: HostTime,
     /// How it came to us.

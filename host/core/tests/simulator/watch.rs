@@ -227,6 +227,7 @@ fn book(history: &History, account: &TrueAccount, sight: &Sight) -> BookFacts {
             executed_at: row.executed_at,
             sequence: row.sequence(),
             allocation: fold.apply(&row, orders.get(&index)),
+            source: row.source,
             seen_at: sight.first_seen(row.executed_at.ms()),
             source: row.source,
         })

@@ -146,6 +146,7 @@ fn fills(
                 executed_at: execution.executed_at,
                 sequence,
                 allocation: codec::allocation(row)?,
+                source: execution.source,
                 seen_at: host_time(row, "seen_at")?,
                 source: execution.source,
             };
