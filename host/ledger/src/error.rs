@@ -35,6 +35,19 @@ pub enum LedgerError {
         /// The newest schema that this program knows.
         known: i64,
     },
+    /// The file was written by an older fillsync, and this handle only reads: start the daemon once, which
+    /// brings it up.
+    #[error(
+        "the ledger {path} has schema {found}, and this fillsync reads {known}; start `fillsync run` once, which brings it up and keeps its data"
+    )]
+    Older {
+        /// The database file.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The schema that this program reads.
+        known: i64,
+    },
     /// The file belongs to somebody else: stop, it is left as it is.
     #[error("{path} is a database of another program; set another `database`")]
     Foreign {

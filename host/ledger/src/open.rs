@@ -73,6 +73,13 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, LedgerError> {
             path: path.display().to_string(),
         });
     }
+    if found < SCHEMA {
+        return Err(LedgerError::Older {
+            path: path.display().to_string(),
+            found,
+            known: SCHEMA,
+        });
+    }
     connection
         .execute_batch(
             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;",

@@ -34,7 +34,7 @@ impl Reader {
     /// Opens an existing ledger for reading; a daemon may be writing to it.
     ///
     /// # Errors
-    /// [`LedgerError::Missing`], and those of opening a file that is no ledger of this version.
+    /// [`LedgerError::Missing`], [`LedgerError::Older`], and those of opening a file that is no ledger of this version.
     pub fn open(path: impl AsRef<Path>) -> Read<Self> {
         Ok(Self {
             connection: open::reader(path.as_ref())?,

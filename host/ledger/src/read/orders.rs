@@ -160,7 +160,8 @@ fn proofs(connection: &Connection, account: Option<&AccountName>) -> Read<Vec<Pr
     let name = account.map(AccountName::as_str);
     all(
         connection,
-        "SELECT known.account AS account, known.category AS category, from_at, to_at, orders_checked,
+        "SELECT known.account AS account, known.category AS category, coverage.from_at AS from_at,
+             coverage.to_at AS to_at, orders_checked,
              ifnull(traversals, 0) AS traversals, last_seen_at,
              count(gap.id) FILTER (WHERE resolved IS NULL AND NOT unfillable) AS open,
              count(gap.id) FILTER (WHERE resolved IS NULL AND unfillable) AS unfillable,

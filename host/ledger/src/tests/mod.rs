@@ -10,7 +10,9 @@ mod crash;
 mod files;
 mod groups;
 mod laws;
+mod migrations;
 mod pages;
+mod proofs;
 mod relations;
 mod stand_ins;
 

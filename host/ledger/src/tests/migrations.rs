@@ -1,0 +1,158 @@
+//! Bringing a ledger of an older schema up: nothing of it is lost, and it is as one that was always new.
+
+use super::{Bench, account, at, fill, linear, order, rows, runtime};
+use crate::{Ledger, LedgerError, Reader};
+use fillsync_core::execution::Side;
+use fillsync_core::order::{Lane, OrderStatus};
+use std::path::Path;
+
+/// Makes a ledger as the first schema left it: the tables that it had, without what came later. What it
+/// lacked is taken from a new ledger's rows by the columns of its own.
+fn as_first_schema(new: &Path, old: &Path) {
+    let connection = rusqlite::Connection::open(old).unwrap();
+    connection
+        .execute_batch(&format!(
+            "{}
+             PRAGMA application_id = 0x66696c73;
+             PRAGMA user_version = 1;
+             ATTACH '{}' AS new;",
+            include_str!("../../schema/0001_ledger.sql"),
+            new.display()
+        ))
+        .unwrap();
+    let mut statement = connection
+        .prepare(
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        )
+        .unwrap();
+    let tables: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    for table in tables {
+        let columns: Vec<String> = connection
+            .prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let columns = columns.join(", ");
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}"
+            ))
+            .unwrap();
+    }
+}
+
+fn history() -> crate::PageRecord {
+    let mut record = rows(vec![
+        fill("e1", "o1", Side::Buy, "2", 10),
+        fill("e2", "o2", Side::Sell, "2", 20),
+        fill("e3", "o1", Side::Buy, "1", 30),
+    ]);
+    record.orders = ["o1", "o2", "o3"]
+        .into_iter()
+        .map(|name| {
+            let mut known = order(name, Side::Buy, Lane::OneWay, 0);
+            known.filled_quantity = super::quantity("3");
+            known.status = OrderStatus::Filled;
+            known
+        })
+        .collect();
+    record.proven = super::proven(0, 40);
+    record.gap = super::gap(50, 60);
+    record
+}
+
+#[test]
+fn a_ledger_of_the_first_schema_is_brought_up_with_its_data() {
+    let bench = Bench::new();
+    runtime().block_on(bench.ledger.record(history())).unwrap();
+    let expected = bench.dump();
+    let path = bench.path();
+    let old = bench.folder.path().join("old.db");
+    runtime().block_on(bench.ledger.close());
+    as_first_schema(&path, &old);
+
+    // Who only reads does not change it, and says who will.
+    let error = Reader::open(&old).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LedgerError::Older {
+                found: 1,
+                known: 2,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains("start `fillsync run` once"));
+
+    let ledger = Ledger::open(&old).unwrap();
+    let reader = Reader::open(&old).unwrap();
+    assert_eq!(reader.status().unwrap().schema, 2);
+    assert_eq!(reader.self_check().unwrap().findings, Vec::<String>::new());
+    assert_eq!(super::dump(&old), expected);
+    // Orders that were ahead of their rows all along are known to be.
+    let ahead: Vec<_> = reader
+        .orders_ahead(&account("main"), &linear())
+        .unwrap()
+        .into_iter()
+        .map(|one| (one.order_id.to_string(), one.shown_quantity))
+        .collect();
+    assert_eq!(
+        ahead,
+        [
+            ("o2".to_owned(), super::quantity("2")),
+            ("o3".to_owned(), super::quantity("0"))
+        ]
+    );
+    // And it goes on like any other.
+    let known = runtime().block_on(ledger.record(history())).unwrap();
+    assert_eq!((known.new.len(), known.known), (0, 3));
+    let people: i64 = rusqlite::Connection::open(&old)
+        .unwrap()
+        .query_row("SELECT count(*) FROM fills", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(people, 3);
+    assert_eq!(reader.gaps(None).unwrap().len(), 1);
+    assert_eq!(
+        reader
+            .proofs(None)
+            .unwrap()
+            .first()
+            .unwrap()
+            .complete
+            .unwrap()
+            .to,
+        at(40)
+    );
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_old_ledger_as_it_was() {
+    let bench = Bench::new();
+    runtime().block_on(bench.ledger.record(history())).unwrap();
+    let path = bench.path();
+    let old = bench.folder.path().join("old.db");
+    runtime().block_on(bench.ledger.close());
+    as_first_schema(&path, &old);
+    // Somebody's own table stands where one of ours is to be.
+    rusqlite::Connection::open(&old)
+        .unwrap()
+        .execute_batch("CREATE TABLE order_ahead (mine TEXT)")
+        .unwrap();
+    assert!(Ledger::open(&old).is_err());
+    let connection = rusqlite::Connection::open(&old).unwrap();
+    let number = |sql: &str| -> i64 { connection.query_row(sql, [], |row| row.get(0)).unwrap() };
+    assert_eq!(number("PRAGMA user_version"), 1);
+    assert_eq!(
+        number("SELECT count(*) FROM pragma_table_info('execution') WHERE name = 'relation'"),
+        0
+    );
+    assert_eq!(number("SELECT count(*) FROM fills"), 3);
+}
