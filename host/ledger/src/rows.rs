@@ -83,6 +83,8 @@ pub struct OrderAhead {
     pub shown_quantity: Quantity,
     /// At which price on average, as the venue sums it.
     pub average_price: Option<Price>,
+    /// When the venue took it: what it filled before coverage begins cannot have rows here.
+    pub created_at: VenueTime,
     /// Since when it is so, at the latest: when the order last changed, in venue time.
     pub updated_at: VenueTime,
     /// When it was last seen at the venue, in venue time.

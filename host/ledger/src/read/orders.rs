@@ -33,7 +33,7 @@ impl Reader {
         all(
             self.connection(),
             "SELECT account, category, symbol, order_ahead.order_id AS order_id, filled_quantity, shown,
-                 average_price, updated_at, checked_at
+                 average_price, orders.created_at AS created_at, updated_at, checked_at
              FROM order_ahead CROSS JOIN market ON market.id = order_ahead.market_id
                  JOIN orders ON orders.market_id = order_ahead.market_id AND orders.order_id = order_ahead.order_id
              WHERE account = ?1 AND category = ?2 ORDER BY updated_at, order_ahead.order_id LIMIT ?3",
@@ -49,6 +49,7 @@ impl Reader {
                     filled_quantity: amount(row, "filled_quantity")?,
                     shown_quantity: amount(row, "shown")?,
                     average_price: amount_or_none(row, "average_price")?,
+                    created_at: venue_time(row, "created_at")?,
                     updated_at: venue_time(row, "updated_at")?,
                     checked_at: venue_time(row, "checked_at")?,
                 })
@@ -176,7 +177,7 @@ fn proofs(connection: &Connection, account: Option<&AccountName>) -> Read<Vec<Pr
          GROUP BY known.account, known.category ORDER BY known.account, known.category",
         params![name],
         |row| {
-            let time = |column: &str| Ok::<_, LedgerError>(get::<Option<i64>>(row, column)?);
+            let time = |column: &str| get::<Option<i64>>(row, column);
             Ok(Proof {
                 account: id(row, "account")?,
                 category: id(row, "category")?,

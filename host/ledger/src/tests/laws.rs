@@ -50,7 +50,7 @@ fn related(web: u32) -> impl Strategy<Value = Told> {
         let mix = (web * 24 + number)
             .wrapping_mul(2_654_435_761)
             .rotate_left(7);
-        let name = |number: u32| ExecutionId::new(&format!("c{web}-{number}")).unwrap();
+        let name = |number: u32| ExecutionId::new(format!("c{web}-{number}")).unwrap();
         let mut execution = fill(
             &format!("c{web}-{number}"),
             &format!("o{}", number % 6),
@@ -61,8 +61,8 @@ fn related(web: u32) -> impl Strategy<Value = Told> {
         let other = name((mix >> 13) % 24);
         execution.relation = match number {
             0..8 => Relation::Own,
-            _ if (mix >> 21) % 4 == 0 => Relation::Busts(other),
-            _ if (mix >> 23) % 3 == 0 => Relation::Corrects(name((mix >> 13) % 8)),
+            _ if (mix >> 21).is_multiple_of(4) => Relation::Busts(other),
+            _ if (mix >> 23).is_multiple_of(3) => Relation::Corrects(name((mix >> 13) % 8)),
             _ => Relation::Corrects(other),
         };
         Told::Row(execution)

@@ -148,9 +148,11 @@ impl Family {
             // Its own row, and those that speak of it.
             for sql in [
                 format!(
-                    "SELECT {columns} FROM execution WHERE market_id = ?1 AND execution_id = ?2"
+                    "SELECT {columns}, raw FROM execution WHERE market_id = ?1 AND execution_id = ?2"
                 ),
-                format!("SELECT {columns} FROM execution WHERE market_id = ?1 AND relates_to = ?2"),
+                format!(
+                    "SELECT {columns}, raw FROM execution WHERE market_id = ?1 AND relates_to = ?2"
+                ),
             ] {
                 let found = all(connection, &sql, params![state.id, id.as_str()], |row| {
                     states::stored_as(row, &state.market)

@@ -14,14 +14,14 @@ use super::executions::{RowToInsert, insert_row};
 use super::markets::MarketState;
 use super::relations::is_bust;
 use super::states::{self, StoredAs, set_state};
-use crate::codec::{all, amount_or_none, one};
+use crate::codec::{all, amount_or_none, one, to_json};
 use crate::error::LedgerError;
 use crate::facts::{RevisedKind, RowState};
 use fillsync_core::amount::{Money, Price, Quantity};
 use fillsync_core::execution::{Execution, Relation};
 use fillsync_core::id::{ExecutionId, OrderId};
 use rusqlite::{Connection, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A stored stand-in.
 #[derive(Debug, Clone)]
@@ -38,7 +38,10 @@ struct StandIn {
 pub(super) struct OrderRows {
     /// What real rows show, busted ones among them.
     shown: Quantity,
+    /// What that was worth.
     value: Money,
+    /// Whether some row is worth more than can be kept exactly, so that `value` is too little.
+    is_beyond: bool,
     last: Option<(fillsync_core::execution::Sequence, ExecutionId)>,
     stand_ins: Vec<StandIn>,
 }
@@ -60,46 +63,54 @@ pub(crate) fn value_of(row: &Execution) -> Option<Money> {
 }
 
 impl OrderRows {
-    /// Reads them by looking through the whole market: what an order's rows show must not depend on
-    /// whether a venue's times fit together.
+    /// Reads one order's.
     pub(super) fn read(
         connection: &Connection,
         state: &MarketState,
         order_id: &OrderId,
     ) -> Result<Self, LedgerError> {
-        let found = all(
+        let one = BTreeSet::from([order_id.clone()]);
+        let mut found = Self::read_all(connection, state, &one)?;
+        Ok(found.remove(order_id).unwrap_or_default())
+    }
+
+    /// Reads those of some orders by looking through the market once: what an order's rows show must
+    /// not depend on whether a venue's times fit together.
+    fn read_all(
+        connection: &Connection,
+        state: &MarketState,
+        orders: &BTreeSet<OrderId>,
+    ) -> Result<BTreeMap<OrderId, Self>, LedgerError> {
+        let mut found: BTreeMap<OrderId, Self> = BTreeMap::new();
+        all(
             connection,
             &format!(
-                "SELECT stands_value, {} FROM execution INDEXED BY execution_in_market
-                 WHERE market_id = ?1 AND order_id = ?2",
+                "SELECT stands_value, {}, raw FROM execution INDEXED BY execution_in_market
+                 WHERE market_id = ?1 AND order_id IN (SELECT value FROM json_each(?2))",
                 states::columns()
             ),
-            params![state.id, order_id.as_str()],
+            params![state.id, to_json(orders)?],
             |row| {
-                Ok((
-                    states::stored_as(row, &state.market)?,
-                    amount_or_none::<Money>(row, "stands_value")?,
-                ))
+                let value = amount_or_none::<Money>(row, "stands_value")?;
+                let row = states::stored_as(row, &state.market)?;
+                match row.execution.order_id.clone() {
+                    Some(order_id) => found.entry(order_id).or_default().add(row, value),
+                    None => Ok(()),
+                }
             },
         )?;
-        let mut rows = Self::default();
-        for (row, value) in found {
-            rows.add(row, value)?;
+        for rows in found.values_mut() {
+            // The earliest to say so speaks for a point; rows of one point that differ are rare.
+            rows.stand_ins.sort_by(|one, other| {
+                let rank = |one: &StandIn| {
+                    let execution = &one.row.execution;
+                    let source = execution.source.as_str();
+                    (one.to, execution.executed_at, one.value, source)
+                };
+                rank(one).cmp(&rank(other))
+            });
         }
-        // The earliest to say so speaks for a point; rows of one point that differ in this are rare.
-        rows.stand_ins.sort_by(|one, other| {
-            let rank = |one: &StandIn| {
-                let execution = &one.row.execution;
-                (
-                    one.to,
-                    execution.executed_at,
-                    one.value,
-                    execution.source.as_str(),
-                )
-            };
-            rank(one).cmp(&rank(other))
-        });
-        Ok(rows)
+        Ok(found)
     }
 
     fn add(&mut self, row: StoredAs, value: Option<Money>) -> Result<(), LedgerError> {
@@ -121,7 +132,10 @@ impl OrderRows {
             return Ok(());
         }
         self.shown += execution.quantity;
-        self.value += worth(execution.price, execution.quantity)?;
+        match execution.price.times(execution.quantity) {
+            Some(value) => self.value += value,
+            None => self.is_beyond = true,
+        }
         let place = (execution.sequence(), execution.execution_id.clone());
         self.last = self.last.take().max(Some(place));
         Ok(())
@@ -150,9 +164,10 @@ impl OrderRows {
         };
         // A venue that rounds its average can make the rest cost nothing; then the average must do.
         let rest = value - before;
-        let price = match rest.is_positive() {
-            true => rest.per(to - from),
-            false => value.per(to),
+        let price = if rest.is_positive() && !self.is_beyond {
+            rest.per(to - from)
+        } else {
+            value.per(to)
         }?;
         Some(Piece { from, to, price })
     }
@@ -184,12 +199,6 @@ impl OrderRows {
     }
 }
 
-fn worth(price: Price, quantity: Quantity) -> Result<Money, LedgerError> {
-    price.times(quantity).ok_or_else(|| LedgerError::Rejected {
-        what: format!("{quantity} at {price} is more than can be kept exactly"),
-    })
-}
-
 /// Lets stand-ins give way to what came, and none stand beside it.
 pub(crate) fn give_way(
     connection: &Connection,
@@ -197,22 +206,29 @@ pub(crate) fn give_way(
     changes: &mut MarketChanges,
 ) -> Result<(), LedgerError> {
     let orders = std::mem::take(&mut changes.to_give_way);
-    if state.has_stand_ins {
-        for order_id in orders {
-            let is_stood_in_for = one(
-                connection,
-                "SELECT 1 FROM execution INDEXED BY execution_standing_in
-                 WHERE market_id = ?1 AND order_id = ?2 AND stands_to IS NOT NULL LIMIT 1",
-                params![state.id, order_id.as_str()],
-                |_| Ok(()),
-            )?;
-            if is_stood_in_for.is_some() {
-                let rows = OrderRows::read(connection, state, &order_id)?;
-                tile(connection, state, &order_id, &rows, changes)?;
-            }
-        }
-        changes.to_give_way.clear();
+    if !state.has_stand_ins {
+        return Ok(());
     }
+    let mut stood_in_for = BTreeSet::new();
+    for order_id in orders {
+        let found = one(
+            connection,
+            "SELECT 1 FROM execution INDEXED BY execution_standing_in
+             WHERE market_id = ?1 AND order_id = ?2 AND stands_to IS NOT NULL LIMIT 1",
+            params![state.id, order_id.as_str()],
+            |_| Ok(()),
+        )?;
+        if found.is_some() {
+            stood_in_for.insert(order_id);
+        }
+    }
+    if stood_in_for.is_empty() {
+        return Ok(());
+    }
+    for (order_id, rows) in OrderRows::read_all(connection, state, &stood_in_for)? {
+        tile(connection, state, &order_id, &rows, changes)?;
+    }
+    changes.to_give_way.clear();
     Ok(())
 }
 

@@ -23,9 +23,9 @@ pub(crate) struct StoredAs {
     pub(crate) seen_at: HostTime,
 }
 
-/// The columns of [`stored_as`].
+/// The columns of [`stored_as`]; whoever wants the venue's own row adds `raw` behind them.
 pub(crate) fn columns() -> String {
-    format!("id, state, seen_at, {}, raw", codec::EXECUTION)
+    format!("id, state, seen_at, {}", codec::EXECUTION)
 }
 
 /// Reads a row from a statement that selects [`columns`].
