@@ -226,11 +226,7 @@ fn plan_start(rules: &GroupRules, side: PositionSide, draft: &Draft<'_>) -> Opti
 
 /// When an account placed its plan. Orders placed after it was over do not tell, nor do those that
 /// were last seen at work before it began.
-fn own_start(
-    legs: &[Leg],
-    opened_at: VenueTime,
-    until: Option<VenueTime>,
-) -> Option<VenueTime> {
+fn own_start(legs: &[Leg], opened_at: VenueTime, until: Option<VenueTime>) -> Option<VenueTime> {
     legs.iter()
         .filter(|leg| !leg.fills.is_empty() || leg.checked_at >= Some(opened_at))
         .filter_map(Leg::placed_at)
@@ -265,8 +261,7 @@ fn sift(
         let worked_in_it = ended_at.is_none_or(|at| at >= from) && !is_from_before;
         if start.is_some() && (is_placed_with_it || worked_in_it) {
             of_plan.push(leg);
-        } else if start.is_none() || ended_at.is_none_or(|at| at.plus(rules.deadline) >= earliest)
-        {
+        } else if start.is_none() || ended_at.is_none_or(|at| at.plus(rules.deadline) >= earliest) {
             set_aside.push(leg);
         }
     }
@@ -293,8 +288,11 @@ fn working_legs(
     side: PositionSide,
     draft: &Draft<'_>,
 ) -> Legs {
-    let is_of_time =
-        |leg: &Leg| draft.closed_at.is_none_or(|closed| leg.created_at <= closed);
+    let is_of_time = |leg: &Leg| {
+        draft
+            .closed_at
+            .is_none_or(|closed| leg.created_at <= closed)
+    };
     facts
         .books
         .iter()

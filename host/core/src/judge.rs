@@ -202,7 +202,11 @@ fn was_open(
     let is_seen = knowledge
         .and_then(Knowledge::coverage_to)
         .is_some_and(|to| to >= at.plus(frame.rules.settle));
-    if is_seen { Ok(()) } else { Err(Doubt::TradeNotSeen) }
+    if is_seen {
+        Ok(())
+    } else {
+        Err(Doubt::TradeNotSeen)
+    }
 }
 
 /// Whether an order that entered nothing is known to have worked when another's position opened, or to
@@ -217,7 +221,11 @@ fn worked_then(
     let is_seen = !leg.fills.is_empty()
         || leg.ended_at().is_some()
         || knowledge.is_some_and(|knowledge| knowledge.orders_after(opened_at, Duration::ZERO));
-    if is_seen { Ok(()) } else { Err(Doubt::TradeNotSeen) }
+    if is_seen {
+        Ok(())
+    } else {
+        Err(Doubt::TradeNotSeen)
+    }
 }
 
 /// Whether a member that takes part without a position had none at the time: one that was joined to

@@ -264,12 +264,7 @@ pub struct Legs {
 
 /// The legs of one cycle of a book, or of the plan that has not filled yet (`cycle` is none).
 #[must_use]
-pub fn legs_of(
-    facts: &BookFacts,
-    cycle: Option<&Cycle>,
-    entry_side: Side,
-    span: PlanSpan,
-) -> Legs {
+pub fn legs_of(facts: &BookFacts, cycle: Option<&Cycle>, entry_side: Side, span: PlanSpan) -> Legs {
     let roots = roots(&facts.orders);
     let mut chains: BTreeMap<OrderId, Chain<'_>> = BTreeMap::new();
     for fact in &facts.orders {
@@ -315,7 +310,10 @@ pub fn legs_of(
 /// before by one that may have been meant to enter.
 fn is_entry_by_its_row(fill: &FillFact, entry_side: Side, cycle: Option<&Cycle>) -> bool {
     let closed_before = || {
-        let exit = fill.allocation.exit.map(|exit| exit.ordinal.saturating_add(1));
+        let exit = fill
+            .allocation
+            .exit
+            .map(|exit| exit.ordinal.saturating_add(1));
         cycle.is_some_and(|cycle| exit == Some(cycle.ordinal))
     };
     fill.class == ExecutionClass::OrderFill

@@ -72,7 +72,11 @@ pub(crate) fn pair_by_rank(
         };
         let rows = free(slots, &|index| pairs.iter().any(|pair| pair.slot == index));
         let columns = free(legs, &|index| pairs.iter().any(|pair| pair.leg == index));
-        let limit = if is_near { nearness.tolerance_bps } else { reach };
+        let limit = if is_near {
+            nearness.tolerance_bps
+        } else {
+            reach
+        };
         let before = pairs.clone();
         let distance = |slot: &Ranked, leg: &Ranked| {
             let crosses = !is_near
@@ -106,9 +110,10 @@ fn confidence(
     nearness: Nearness,
     allows: &dyn Fn(usize, usize) -> bool,
 ) -> u8 {
-    let is_another_time = slot.placed_at.zip(leg.placed_at).is_some_and(|(one, two)| {
-        one.max(two) > one.min(two).plus(nearness.placed_within)
-    });
+    let is_another_time = slot
+        .placed_at
+        .zip(leg.placed_at)
+        .is_some_and(|(one, two)| one.max(two) > one.min(two).plus(nearness.placed_within));
     if is_another_time {
         return 0;
     }

@@ -244,7 +244,11 @@ fn place(
             .min(),
         wants_doubtful: member.role != Role::Observer,
     };
-    let tokens: Vec<Token> = member.legs.iter().map(|leg| Token::of(leg, rules)).collect();
+    let tokens: Vec<Token> = member
+        .legs
+        .iter()
+        .map(|leg| Token::of(leg, rules))
+        .collect();
     let allows = |slot: usize, leg: usize| {
         let both = slots.get(slot).zip(tokens.get(leg));
         both.is_some_and(|(slot, token)| slot.token.allows(token))
@@ -280,7 +284,11 @@ fn place_by_token(
     member: &MemberLegs<'_>,
     rules: MatchRules<'_>,
 ) {
-    let tokens: Vec<Token> = member.legs.iter().map(|leg| Token::of(leg, rules)).collect();
+    let tokens: Vec<Token> = member
+        .legs
+        .iter()
+        .map(|leg| Token::of(leg, rules))
+        .collect();
     let has_unread = tokens.contains(&Token::Unread);
     for (is_over, is_same_time) in [(false, true), (true, true), (false, false), (true, false)] {
         for (index, (leg, token)) in member.legs.iter().zip(&tokens).enumerate() {
@@ -310,7 +318,10 @@ fn place_by_token(
 
 /// Whether two orders were placed about the same time, as far as they are read.
 fn placed_near(one: &Leg, two: &Leg, rules: MatchRules<'_>) -> bool {
-    let (early, late) = (one.created_at.min(two.created_at), one.created_at.max(two.created_at));
+    let (early, late) = (
+        one.created_at.min(two.created_at),
+        one.created_at.max(two.created_at),
+    );
     one.status.is_none() || two.status.is_none() || late <= early.plus(rules.placed_within)
 }
 
@@ -354,7 +365,9 @@ fn legs_at<'a>(slot: &'a Slot, members: &'a [MemberLegs<'a>]) -> impl Iterator<I
 }
 
 fn founding_leg<'a>(slot: &Slot, members: &'a [MemberLegs<'a>]) -> Option<&'a Leg> {
-    let founder = members.iter().find(|member| member.account == &slot.founder)?;
+    let founder = members
+        .iter()
+        .find(|member| member.account == &slot.founder)?;
     founder.legs.get(*slot.legs.get(&slot.founder)?)
 }
 
@@ -394,7 +407,11 @@ fn absence(slots: &[Slot], slot: &Slot, member: &MemberLegs<'_>, rules: MatchRul
             return if token == slot.token { 0 } else { 100 };
         }
         let far = distance_bps(leg.price, slot.reference_price);
-        if far.is_some_and(|far| far > tolerance_bps) { 100 } else { 0 }
+        if far.is_some_and(|far| far > tolerance_bps) {
+            100
+        } else {
+            0
+        }
     };
     let own = member.legs.iter().enumerate();
     let of_legs = own.map(|(index, leg)| of_leg(index, leg));

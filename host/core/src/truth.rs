@@ -274,7 +274,10 @@ mod tests {
             (unsure, Doubt::CannotCompare),
         ] {
             let judgement = truth_of(evidence);
-            assert_eq!((judgement.truth, judgement.doubt), (Truth::Unknown, Some(why)));
+            assert_eq!(
+                (judgement.truth, judgement.doubt),
+                (Truth::Unknown, Some(why))
+            );
         }
     }
 

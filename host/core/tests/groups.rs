@@ -9,7 +9,8 @@ use fillsync_core::cut;
 use fillsync_core::cycle::{Book, BookFold, BookRule};
 use fillsync_core::execution::{Execution, ExecutionClass, Side, Source};
 use fillsync_core::group::{
-    BookFacts, CONFIDENCE_MIN, PLACED_WITHIN, PRICE_TOLERANCE_BPS, FillFact, GroupFacts, GroupRules, Knowledge, MemberRules, OrderFact,
+    BookFacts, CONFIDENCE_MIN, FillFact, GroupFacts, GroupRules, Knowledge, MemberRules, OrderFact,
+    PLACED_WITHIN, PRICE_TOLERANCE_BPS,
 };
 use fillsync_core::id::{
     AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
@@ -202,7 +203,10 @@ fn facts(accounts: Vec<Account>, known_to_ms: &[(&str, i64)]) -> GroupFacts {
                         Window::new(VenueTime::EPOCH, to),
                     )]),
                     orders_checked: BTreeMap::from([(category.clone(), to)]),
-                    orders_checked_before: BTreeMap::from([(category, vec![VenueTime::from_ms(to.ms() - 3_000)])]),
+                    orders_checked_before: BTreeMap::from([(
+                        category,
+                        vec![VenueTime::from_ms(to.ms() - 3_000)],
+                    )]),
                 };
                 (AccountName::new(account).unwrap(), knowledge)
             })

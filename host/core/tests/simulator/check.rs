@@ -379,7 +379,11 @@ impl Judge<'_> {
     fn told(&self) -> String {
         let members = self.frame.cycle.members.iter().map(|member| {
             let cycle = member.cycle.as_ref().map(|(_, cycle)| {
-                (cycle.ordinal, cycle.opened_at.ms(), cycle.closed_at.map(|at| at.ms()))
+                (
+                    cycle.ordinal,
+                    cycle.opened_at.ms(),
+                    cycle.closed_at.map(|at| at.ms()),
+                )
             });
             let legs = member.legs.iter();
             let legs: Vec<_> = legs
@@ -387,7 +391,11 @@ impl Judge<'_> {
                 .collect();
             let sight = &self.watch.sights[self.account(&member.account)];
             let seen = (sight.proven_ms, sight.orders_ms);
-            format!("{}: {cycle:?}, seen {seen:?}, {legs:?}, {}", member.account, member.set_aside.len())
+            format!(
+                "{}: {cycle:?}, seen {seen:?}, {legs:?}, {}",
+                member.account,
+                member.set_aside.len()
+            )
         });
         members.collect::<Vec<_>>().join("\n      ")
     }
@@ -441,9 +449,8 @@ impl Judge<'_> {
                 !self.history.is_separated || !self.were_together(slot, member)
             }
             Some(Doubt::CannotCompare) => {
-                let is_sure = |account: &AccountName| {
-                    slot.confidence_of(account) >= rules.confidence_min
-                };
+                let is_sure =
+                    |account: &AccountName| slot.confidence_of(account) >= rules.confidence_min;
                 !self.history.is_plain
                     || (is_sure(&member.account) && is_sure(&slot.founder))
                     || !member.set_aside.is_empty()

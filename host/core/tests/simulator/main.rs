@@ -13,7 +13,7 @@ mod random;
 mod watch;
 
 use check::{Outcome, Tally};
-use fillsync_core::group::{CONFIDENCE_MIN, PLACED_WITHIN, GroupRules, MemberRules};
+use fillsync_core::group::{CONFIDENCE_MIN, GroupRules, MemberRules, PLACED_WITHIN};
 use fillsync_core::id::GroupName;
 use history::{DEADLINE_MS, History, SETTLE_MS};
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 pub(crate) mod books;
 pub(crate) mod check;
-pub(crate) mod counterpart;
 mod consistency;
+pub(crate) mod counterpart;
 pub(crate) mod facts;
 pub(crate) mod fills;
 pub(crate) mod groups;
