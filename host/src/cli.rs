@@ -20,6 +20,7 @@ mod check;
 mod compare;
 mod daemon;
 mod import;
+mod keys;
 mod progress;
 mod verify;
 
@@ -61,6 +62,12 @@ enum Command {
         dir: Option<PathBuf>,
     },
     /// Check the configuration, the secrets, the plugins and, by asking the venues, the keys.
+    ///
+    /// Each venue is asked what the key may do, from where, and until when, and how its clock stands. A key
+    /// that could trade or withdraw is warned of by name: fillsync needs to read only. So is one that
+    /// stops working within 14 days. Nothing is written and no message is sent.
+    ///
+    /// Exit status: 0 when the daemon can run (warnings or not), 1 when something keeps it from working.
     Check {
         /// Ask nobody: check only what is on this machine.
         #[arg(long)]
@@ -262,7 +269,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match command {
         Command::Run => runtime()?.block_on(daemon::run(config)),
         Command::Demo { exit, dir } => runtime()?.block_on(demo::play(DemoSettings { exit, dir })),
-        Command::Check { offline } => runtime()?.block_on(check::check(&config, offline, json)),
+        Command::Check { offline } => runtime()?.block_on(check::check(&answers, offline)),
         Command::Fills {
             which,
             limit,
@@ -305,7 +312,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 dry_run,
             },
         ),
-        Command::Plugin(PluginCommand::List) => check::plugins(&config, json),
+        Command::Plugin(PluginCommand::List) => check::plugins(&answers),
     }
 }
 

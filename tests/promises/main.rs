@@ -17,6 +17,7 @@ mod rig;
 
 mod agreement;
 mod backfill;
+mod check_command;
 mod command_line;
 mod configuration;
 mod counts;

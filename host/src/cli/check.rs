@@ -1,33 +1,26 @@
 //! `check` and `plugin list`: everything that can be known before running, without side effects.
 //!
 //! The configuration and the secrets are read, the plugins are loaded with their settings, and each
-//! venue is asked what its key may do and how its clock stands. Nothing is written and no message is
+//! venue is asked what its key may do and how its clock stands (`keys.rs`). Nothing is written and no message is
 //! sent. Every finding is printed; the command fails if one of them would keep the daemon from
 //! working.
 
+use super::accounts::Venues;
+use super::answers::Answers;
+use super::keys::{self, AccountReport};
 use super::progress::spinner;
-use super::say;
-use crate::app::{self, SystemClock};
+use crate::app;
 use anyhow::anyhow;
-use fillsync_config::{Account, Config};
+use fillsync_config::Config;
 use fillsync_core::id::PluginName;
-use fillsync_core::port::{Clock as _, KeyReport, Venue};
-use fillsync_core::time::{HostTime, VenueTime};
+use fillsync_core::time::HostTime;
 use fillsync_plugin_host::{Outcome, PluginEngine, Registry, Source, first_party};
-use fillsync_venue::{AccountSettings, Address};
+use fillsync_report::{Answer, Look};
 use serde::Serialize;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// A key that stops working sooner than this is worth a warning.
-const EXPIRY_WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
-/// A clock that is off by more than this breaks signed requests (Bybit: 1 s ahead is refused).
-const CLOCK_WARNING_MS: i64 = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Grade {
+pub(super) enum Grade {
     Ok,
     Warning,
     Error,
@@ -40,37 +33,25 @@ struct Finding {
     text: String,
 }
 
-#[derive(Default)]
-struct Findings(Vec<Finding>);
+/// Everything that was found, and what the venues say of each account.
+#[derive(Default, Serialize)]
+pub(super) struct Findings {
+    findings: Vec<Finding>,
+    accounts: Vec<AccountReport>,
+}
 
 impl Findings {
-    fn add(&mut self, grade: Grade, about: impl Into<String>, text: impl Into<String>) {
-        self.0.push(Finding {
+    pub(super) fn add(&mut self, grade: Grade, about: impl Into<String>, text: impl Into<String>) {
+        self.findings.push(Finding {
             grade,
             about: about.into(),
             text: text.into(),
         });
     }
 
-    fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            say(&serde_json::json!({ "findings": self.0 }).to_string())?;
-        } else {
-            for finding in &self.0 {
-                let mark = match finding.grade {
-                    Grade::Ok => "ok     ",
-                    Grade::Warning => "warning",
-                    Grade::Error => "error  ",
-                };
-                say(&format!("{mark}  {}: {}", finding.about, finding.text))?;
-            }
-        }
-        let errors = self
-            .0
-            .iter()
-            .filter(|finding| finding.grade == Grade::Error)
-            .count();
-        match errors {
+    fn verdict(&self) -> anyhow::Result<()> {
+        let is_error = |finding: &&Finding| finding.grade == Grade::Error;
+        match self.findings.iter().filter(is_error).count() {
             0 => Ok(()),
             1 => Err(anyhow!("1 error; see above")),
             errors => Err(anyhow!("{errors} errors; see above")),
@@ -78,14 +59,29 @@ impl Findings {
     }
 }
 
+impl Answer for Findings {
+    fn table(&self, look: Look) -> String {
+        let mut text = keys::table(&self.accounts, look);
+        for finding in &self.findings {
+            let mark = match finding.grade {
+                Grade::Ok => "ok     ",
+                Grade::Warning => "warning",
+                Grade::Error => "error  ",
+            };
+            text.push_str(&format!("{mark}  {}: {}\n", finding.about, finding.text));
+        }
+        text
+    }
+}
+
 /// `fillsync check`.
-pub(super) async fn check(config_path: &Path, offline: bool, json: bool) -> anyhow::Result<()> {
-    let loaded = app::load_config(config_path)?;
+pub(super) async fn check(answers: &Answers<'_>, offline: bool) -> anyhow::Result<()> {
+    let loaded = app::load_config(answers.config)?;
     let mut findings = Findings::default();
     findings.add(
         Grade::Ok,
         "configuration",
-        format!("{} is good", config_path.display()),
+        format!("{} is good", answers.config.display()),
     );
     for warning in &loaded.warnings {
         findings.add(Grade::Warning, "configuration", warning.summary());
@@ -96,20 +92,25 @@ pub(super) async fn check(config_path: &Path, offline: bool, json: bool) -> anyh
     }
     let bar = spinner("loading plugins");
     load_plugins(&config, &mut findings)?;
+    let mut venues = Venues::default();
     for account in config.accounts.values() {
         bar.set_message(format!("asking {} about {}", account.venue, account.name));
-        check_account(account, offline, &mut findings).await;
+        let report = keys::ask(account, offline, &mut venues, &mut findings).await;
+        findings.accounts.push(report);
     }
+    keys::same_account_twice(&findings.accounts.clone(), &mut findings);
     bar.finish_and_clear();
-    findings.print(json)
+    answers.print(&findings)?;
+    findings.verdict()
 }
 
 /// `fillsync plugin list`.
-pub(super) fn plugins(config_path: &Path, json: bool) -> anyhow::Result<()> {
-    let config = app::load_config(config_path)?.config;
+pub(super) fn plugins(answers: &Answers<'_>) -> anyhow::Result<()> {
+    let config = answers.load()?;
     let mut findings = Findings::default();
     load_plugins(&config, &mut findings)?;
-    findings.print(json)
+    answers.print(&findings)?;
+    findings.verdict()
 }
 
 fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
@@ -166,78 +167,4 @@ fn candidate(config: &Config, name: &PluginName) -> Result<(Source, Vec<u8>), St
                 path.display()
             )
         })
-}
-
-async fn check_account(account: &Account, offline: bool, findings: &mut Findings) {
-    let about = format!("account {}", account.name);
-    let venue = match open(account, &about, findings) {
-        Ok(venue) => venue,
-        Err(error) => return findings.add(Grade::Error, about, format!("{error:#}")),
-    };
-    if offline {
-        return findings.add(
-            Grade::Ok,
-            about,
-            "its secrets can be read; the venue was not asked",
-        );
-    }
-    match venue.key().await {
-        Err(error) => findings.add(Grade::Error, about, error.to_string()),
-        Ok(report) => judge(&about, &report, findings),
-    }
-}
-
-fn open(account: &Account, about: &str, findings: &mut Findings) -> anyhow::Result<Arc<dyn Venue>> {
-    let key = account.api_key.resolve(&format!("{about}: api_key"))?;
-    let code = account
-        .api_secret
-        .resolve(&format!("{about}: api_secret"))?;
-    for warning in [&key.warning, &code.warning].into_iter().flatten() {
-        findings.add(Grade::Warning, about, warning.clone());
-    }
-    let settings = AccountSettings::new(
-        account.name.clone(),
-        account.venue,
-        account.base_url.as_str(),
-        key.secret,
-        code.secret,
-        account.categories.clone(),
-    );
-    let address = Address::new(account.venue, fillsync_venue::Limits::of(account.venue))?;
-    Ok(fillsync_venue::open(
-        settings,
-        &address,
-        Arc::new(SystemClock),
-    )?)
-}
-
-fn judge(about: &str, report: &KeyReport, findings: &mut Findings) {
-    findings.add(Grade::Ok, about, "the venue knows the key");
-    if report.read_only == Some(false) || !report.powers.is_empty() {
-        findings.add(
-            Grade::Warning,
-            about,
-            format!(
-                "the key can do more than read ({}); fillsync needs no more than that, so a read-only key is safer",
-                report.powers.join(", ")
-            ),
-        );
-    }
-    if report.clock_offset_ms.abs() > CLOCK_WARNING_MS {
-        findings.add(
-            Grade::Warning,
-            about,
-            format!("this machine's clock is {} ms off the venue's; fillsync corrects for it, but set the clock", report.clock_offset_ms),
-        );
-    }
-    if let Some(expires) = report.expires_at {
-        let now = VenueTime::from_us(SystemClock.now().us());
-        if expires.since(now) < EXPIRY_WARNING {
-            findings.add(
-                Grade::Warning,
-                about,
-                format!("the key stops working at {expires}; make a new one in time"),
-            );
-        }
-    }
 }
