@@ -239,7 +239,7 @@ impl BybitDialect {
             "/v5/position/list" => {
                 Ok(("OK", super::positions::list(shared, &account.name, query)?))
             }
-            "/v5/user/query-api" => Ok(("", super::keys::query_api(account))),
+            "/v5/user/query-api" => Ok(("", super::keys::query_api(account, shared.server_ms()))),
             _ => Ok(("OK", super::keys::account_info(shared.server_ms()))),
         }
     }

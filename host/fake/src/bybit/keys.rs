@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 
 use super::BybitAccount;
 
-pub(crate) fn query_api(account: &BybitAccount) -> Value {
+const DAY_MS: i64 = 24 * 3_600_000;
+
+pub(crate) fn query_api(account: &BybitAccount, now_ms: i64) -> Value {
+    let expires_ms = now_ms + account.deadline_days * DAY_MS;
+    let expires = jiff::Timestamp::from_millisecond(expires_ms)
+        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .unwrap_or_default();
     let wallet: &[&str] = if account.may_withdraw {
         &["AccountTransfer", "Withdraw"]
     } else {
@@ -22,7 +28,7 @@ pub(crate) fn query_api(account: &BybitAccount) -> Value {
             "FiatConvertBroker": [], "FiatGlobalPay": [], "FiatBitPay": [], "BitCard": [], "ByXPost": [],
         },
         "ips": if account.ips.is_empty() { vec!["*".to_owned()] } else { account.ips.clone() },
-        "type": 1, "deadlineDay": account.deadline_days, "expiredAt": "2027-02-18T00:00:00Z",
+        "type": 1, "deadlineDay": account.deadline_days, "expiredAt": expires,
         "createdAt": "2026-11-20T00:00:00Z", "unified": 0, "uta": 1, "userID": account.uid, "inviterID": 0,
         "vipLevel": "No VIP", "mktMakerLevel": "0", "affiliateID": 0, "rsaPublicKey": "", "isMaster": true,
         "parentUid": "0", "kycLevel": "LEVEL_1", "kycRegion": "MYS", "userIDInt64": account.uid.to_string(),
