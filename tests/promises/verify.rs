@@ -1,7 +1,7 @@
 //! Verify: the ledger against itself and against the venues, with both values of every difference.
 
-use crate::rig::{Rig, eventually, so};
-use fillsync_fake::{FOREVER, Fault, Fill, Match};
+use crate::rig::{Rig, SYMBOL, eventually, so};
+use fillsync_fake::{FOREVER, Fault, Fill, Match, NewOrder, Side};
 use serde_json::{Value, json};
 use std::process::Output;
 
@@ -159,14 +159,15 @@ fn what_could_not_be_asked_is_a_failure_and_what_the_venue_forgot_is_none() {
     );
     rig.bybit.faults().clear();
     // An order that was cancelled without a fill is kept for a day only.
-    let order = rig.place("main", 1);
+    let two_days = 48 * 3_600_000;
+    let order = NewOrder::limit(SYMBOL, Side::Sell, "150", "0.2300").at_ms(rig.now_ms() - two_days);
+    let order = rig.bybit.book().place_order("main", order).unwrap();
     let daemon = rig.start_ready();
     eventually("the order is known", || {
         let answer = daemon.json("/orders?account=main");
         so(answer.to_string().contains(&order), answer)
     });
     drop(daemon);
-    let two_days = 48 * 3_600_000;
     let book = rig.bybit.book();
     book.cancel(&order, Some(rig.now_ms() - two_days)).unwrap();
     rig.bybit.wipe_recent_closed();
