@@ -10,8 +10,8 @@ use crate::responder::{Responder, json};
 use crate::{AccountSettings, Address, Limits, open};
 use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
-use fillsync_core::execution::{Execution, ExecutionClass, Side, Source, VenueKind};
-use fillsync_core::id::{AccountName, Category, OrderId, Symbol};
+use fillsync_core::execution::{Execution, ExecutionClass, Relation, Side, Source, VenueKind};
+use fillsync_core::id::{AccountName, Category, ExecutionId, OrderId, Symbol};
 use fillsync_core::order::{Order, OrderKind, OrderStatus, StopKind};
 use fillsync_core::port::{Clock, Venue, VenueError};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -137,6 +137,47 @@ fn a_short_sale_opens_and_its_negative_amounts_lose_their_sign() {
 }
 
 #[test]
+fn an_activity_of_another_type_is_no_fill_and_one_that_corrects_says_of_which() {
+    let of = |kind: &str, more: &str| {
+        read_fill(
+            one(&format!(
+                r#"{{"activity_type":"FILL","id":"20260820093000000::u2","type":"{kind}","side":"buy","qty":"3",
+                    "price":"10","symbol":"GE","order_id":"o","transaction_time":"2026-08-20T13:30:00Z"{more}}}"#
+            )),
+            &account(),
+            &fills(),
+            Source::Poll,
+        )
+    };
+    let of_first = r#","previous_id":"20260820092900000::u1""#;
+    let first = ExecutionId::new("u1").unwrap();
+    for (kind, class, relation) in [
+        ("fill", ExecutionClass::OrderFill, Relation::Own),
+        ("partial_fill", ExecutionClass::OrderFill, Relation::Own),
+        (
+            "allocation",
+            ExecutionClass::Unknown("allocation".to_owned()),
+            Relation::Own,
+        ),
+        (
+            "trade_correct",
+            ExecutionClass::OrderFill,
+            Relation::Corrects(first.clone()),
+        ),
+        (
+            "trade_bust",
+            ExecutionClass::OrderFill,
+            Relation::Busts(first),
+        ),
+    ] {
+        let row = of(kind, of_first).unwrap();
+        assert_eq!((row.class, row.relation), (class, relation), "{kind}");
+    }
+    let error = of("trade_bust", "").unwrap_err().to_string();
+    assert_eq!(error, "previous_id is missing or empty");
+}
+
+#[test]
 fn a_documented_fill_is_read_and_a_broken_one_names_its_field() {
     let body = fixture!("documented_fill.json");
     assert_eq!(fill(one(body)).market.symbol.as_str(), "LPCN");
@@ -230,6 +271,12 @@ fn statuses_are_told_in_shared_words() {
         "pending_replace",
         "done_for_day",
         "calculated",
+        "accepted",
+        "pending_new",
+        "pending_review",
+        "accepted_for_bidding",
+        "stopped",
+        "suspended",
     ] {
         assert_eq!(order_status(open), OrderStatus::Open, "{open}");
     }

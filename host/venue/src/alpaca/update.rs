@@ -60,6 +60,10 @@ struct OrderPart<'a> {
     #[serde(borrow)]
     position_intent: Field<'a>,
     #[serde(borrow)]
+    qty: Field<'a>,
+    #[serde(borrow)]
+    filled_qty: Field<'a>,
+    #[serde(borrow)]
     legs: Option<&'a RawValue>,
 }
 
@@ -194,7 +198,7 @@ fn read_execution(
         price,
         fee: None,
         is_maker: None,
-        leaves_quantity: None,
+        leaves_quantity: leaves(&part)?,
         closed_quantity: closes(&side_text, &part, row)?.then_some(quantity),
         order_kind: OrderKind::Unstated,
         stop: StopKind::None,
@@ -204,6 +208,17 @@ fn read_execution(
         relation,
         raw: raw.get().to_owned(),
     })
+}
+
+/// What the order still wanted after this fill, which tells the order of fills of one instant. The activity
+/// says it; here it is what the order asked for less its sum, where it asked for a quantity.
+fn leaves(part: &OrderPart<'_>) -> Result<Option<Quantity>, RowError> {
+    let asked = part.qty.read("qty", Quantity::parse)?;
+    let filled = part.filled_qty.read("filled_qty", Quantity::parse)?;
+    let rest = asked
+        .zip(filled)
+        .map(|(asked, filled)| asked.abs() - filled.abs());
+    Ok(rest.filter(|rest| !rest.is_negative()))
 }
 
 /// Whether it closed what it sold. The activity says so by its side, `sell` against `sell_short`; here the

@@ -172,3 +172,60 @@ fn a_row_that_cannot_be_read_names_its_field_and_value() {
     assert!(reason(&row("").replace("1672128000000", "soon")).starts_with("execTime is \"soon\""));
     assert!(reason(&row(r#","side":"Sell""#)).contains("duplicate field"));
 }
+
+#[test]
+fn a_fee_is_what_was_said_with_its_sign_and_an_empty_one_is_none() {
+    let of = |fee: &str| {
+        execution(
+            &format!(
+                r#"{{"symbol":"GTCUSDT","side":"Buy","execId":"e","execType":"Trade","execQty":"1","execPrice":"2",
+                    "execTime":"1672128000000","execFee":"{fee}","feeCurrency":"","extraFees":""}}"#
+            ),
+            "linear",
+        )
+        .unwrap()
+        .fee
+    };
+    assert_eq!(of(""), None, "old classic spot rows have none");
+    for fee in ["0.1", "-0.025"] {
+        assert_eq!(of(fee).unwrap().amount, Money::parse(fee).unwrap());
+    }
+}
+
+#[test]
+fn what_the_venue_closed_itself_has_no_order_but_what_it_ordered_has_one() {
+    let of = |exec_type: &str, create_type: &str| {
+        let row = execution(
+            &format!(
+                r#"{{"symbol":"GTCUSDT","side":"Sell","orderId":"o","orderLinkId":"","execId":"e","execType":"{exec_type}",
+                    "createType":"{create_type}","execQty":"-5","execPrice":"2","execTime":"1672128000000","closedSize":""}}"#
+            ),
+            "linear",
+        )
+        .unwrap();
+        assert_eq!(
+            row.quantity,
+            Quantity::parse("5").unwrap(),
+            "the side says the rest"
+        );
+        assert_eq!((row.client_order_id, row.closed_quantity), (None, None));
+        row.order_id.is_some()
+    };
+    for (exec_type, create_type, has_order) in [
+        ("Trade", "CreateByUser", true),
+        ("Trade", "CreateBySettle", false),
+        ("Delivery", "", false),
+        ("Settle", "", false),
+        ("Funding", "", false),
+        ("AdlTrade", "CreateByAdl_PassThrough", true),
+        ("BustTrade", "CreateByTakeOver_PassThrough", true),
+        ("Trade", "CreateByLiq", true),
+        ("UNKNOWN", "", true),
+    ] {
+        assert_eq!(
+            of(exec_type, create_type),
+            has_order,
+            "{exec_type} {create_type}"
+        );
+    }
+}
