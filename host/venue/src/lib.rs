@@ -16,6 +16,7 @@ mod page;
 mod redact;
 #[cfg(test)]
 mod responder;
+mod route;
 mod scan;
 mod stream;
 

@@ -6,11 +6,10 @@
 use super::config::{self, EARLIER, FILLS_PER_PAGE, LATER, ORDERS_PER_PAGE, REACH, WINDOW_MAX};
 use super::stream::Endings;
 use super::wire::{self, AccountRow};
-use crate::clock::VenueClock;
-use crate::http::{Http, encode, key_header};
-use crate::limit::{Address, Gate};
+use crate::http::{encode, key_header};
+use crate::limit::Address;
 use crate::page;
-use crate::redact::Redactor;
+use crate::route::Route;
 use crate::{AccountSettings, OpenError};
 use async_trait::async_trait;
 use fillsync_core::coverage::Window;
@@ -31,27 +30,15 @@ const POSITIONS: &str = "/v2/positions";
 const ACCOUNT: &str = "/v2/account";
 
 /// One account at Alpaca.
+#[derive(Debug)]
 pub struct Alpaca {
-    pub(super) account: AccountName,
+    pub(super) route: Route,
     pub(super) categories: Vec<Category>,
-    pub(super) http: Http,
-    pub(super) gate: Gate,
-    pub(super) host_clock: Arc<dyn Clock>,
-    pub(super) clock: VenueClock,
-    pub(super) redactor: Redactor,
     pub(super) key: HeaderValue,
     pub(super) secret: HeaderValue,
     /// Whether it was said that parents of multi-leg orders are not followed.
     pub(super) told_of_parents: AtomicBool,
     pub(super) endings: Arc<Endings>,
-}
-
-impl std::fmt::Debug for Alpaca {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Alpaca")
-            .field("account", &self.account)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Alpaca {
@@ -66,16 +53,11 @@ impl Alpaca {
     ) -> Result<Self, OpenError> {
         Ok(Self {
             categories: config::categories(&settings)?,
-            http: Http::open(&settings, address.clients(), *address.limits())?,
-            gate: Gate::new(address),
-            host_clock,
-            clock: VenueClock::default(),
+            route: Route::open("Alpaca", &settings, address, host_clock)?,
             told_of_parents: AtomicBool::new(false),
             endings: Arc::default(),
             key: key_header(&settings, "api_key", &settings.api_key)?,
             secret: key_header(&settings, "api_secret", &settings.api_secret)?,
-            redactor: Redactor::new([settings.api_key, settings.api_secret]),
-            account: settings.account,
         })
     }
 }
@@ -83,7 +65,7 @@ impl Alpaca {
 #[async_trait]
 impl Venue for Alpaca {
     fn account(&self) -> &AccountName {
-        &self.account
+        &self.route.account
     }
 
     fn kind(&self) -> VenueKind {
@@ -128,11 +110,11 @@ impl Venue for Alpaca {
             query = format!("{query}&until={}", encode(until));
         }
         let answer = self.get(ORDERS, &query).await?;
-        let list: Vec<&RawValue> = self.json(ORDERS, &answer)?;
+        let list: Vec<&RawValue> = self.route.json(ORDERS, &answer)?;
         let next = self.before_oldest(&list, cursor)?;
         let time = self.time_of(&answer);
         let read = |raw: &RawValue| self.read_order(raw, category);
-        Ok(page::page(&list, time, next, &self.redactor, read))
+        Ok(self.route.page(&list, time, next, read))
     }
 
     async fn order(
@@ -147,11 +129,11 @@ impl Venue for Alpaca {
             return Ok(None);
         }
         let answer = self.success(&path, answer)?;
-        let raw: &RawValue = self.json(&path, &answer)?;
-        let page = page::page(&[raw], None, None, &self.redactor, |raw| {
-            self.read_order(raw, category)
-        });
-        let what = format!("{}: the order", self.name(&path));
+        let raw: &RawValue = self.route.json(&path, &answer)?;
+        let page = self
+            .route
+            .page(&[raw], None, None, |raw| self.read_order(raw, category));
+        let what = format!("{}: the order", self.route.name(&path));
         Ok(page::all_of(page, &what)?.pop())
     }
 
@@ -179,11 +161,11 @@ impl Venue for Alpaca {
     async fn positions(&self, _category: &Category) -> Result<Option<Positions>, VenueError> {
         let asked_at = self.venue_now().await?;
         let answer = self.get(POSITIONS, "").await?;
-        let list: Vec<&RawValue> = self.json(POSITIONS, &answer)?;
+        let list: Vec<&RawValue> = self.route.json(POSITIONS, &answer)?;
         let time = self.time_of(&answer);
-        let page = page::page(&list, time, None, &self.redactor, wire::read_position);
+        let page = self.route.page(&list, time, None, wire::read_position);
         // A position that is left out would look flat, so one bad row costs the whole answer.
-        let what = format!("{}: a position", self.name(POSITIONS));
+        let what = format!("{}: a position", self.route.name(POSITIONS));
         let positions = page::all_of(page, &what)?;
         // The `Date` header has whole seconds: the moment before the question is the closer one.
         Ok(Some(Positions {
@@ -194,7 +176,7 @@ impl Venue for Alpaca {
 
     async fn key(&self) -> Result<KeyReport, VenueError> {
         let answer = self.get(ACCOUNT, "").await?;
-        let row: AccountRow<'_> = self.json(ACCOUNT, &answer)?;
+        let row: AccountRow<'_> = self.route.json(ACCOUNT, &answer)?;
         let blocks = [
             ("trading_blocked", row.trading_blocked),
             ("account_blocked", row.account_blocked),
@@ -221,7 +203,7 @@ impl Venue for Alpaca {
             expires_at: None,
             addresses: None,
             account_mode: row.status.text().map(|status| status.into_owned()),
-            clock_offset_ms: venue.ms().saturating_sub(self.host_clock.now().ms()),
+            clock_offset_ms: self.route.offset_ms(venue),
             uid,
         })
     }

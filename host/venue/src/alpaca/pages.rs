@@ -9,7 +9,6 @@ use super::config::ORDERS_PER_PAGE;
 use super::wire;
 use crate::field::RowError;
 use crate::http::encode;
-use crate::page;
 use fillsync_core::execution::{Execution, Source};
 use fillsync_core::id::{Category, OrderId};
 use fillsync_core::order::Order;
@@ -32,15 +31,15 @@ impl Alpaca {
             None => query,
         };
         let answer = self.get(FILLS, &query).await?;
-        let list: Vec<&RawValue> = self.json(FILLS, &answer)?;
+        let list: Vec<&RawValue> = self.route.json(FILLS, &answer)?;
         let next = self.after_last(&list, cursor)?;
         let read = |raw: &RawValue| {
-            let row = wire::read_fill(raw, &self.account, category, Source::Poll)?;
+            let row = wire::read_fill(raw, &self.route.account, category, Source::Poll)?;
             let is_meant = only_of.is_none_or(|order_id| row.order_id.as_ref() == Some(order_id));
             Ok(is_meant.then_some(row))
         };
         let time = self.time_of(&answer);
-        Ok(page::page(&list, time, next, &self.redactor, read))
+        Ok(self.route.page(&list, time, next, read))
     }
 
     /// Reads an order; none for the parent of a multi-leg order, which is said once.
@@ -49,10 +48,10 @@ impl Alpaca {
         raw: &RawValue,
         category: &Category,
     ) -> Result<Option<Order>, RowError> {
-        let order = wire::read_order(raw, &self.account, category)?;
+        let order = wire::read_order(raw, &self.route.account, category)?;
         if order.is_none() && !self.told_of_parents.swap(true, Ordering::Relaxed) {
             tracing::info!(
-                account = %self.account,
+                account = %self.route.account,
                 "a multi-leg order has no symbol of its own; its legs are followed as the orders that they are"
             );
         }
@@ -68,10 +67,12 @@ impl Alpaca {
         let Some(last) = list.last() else {
             return Ok(None);
         };
-        let id = wire::activity_id(last)
-            .ok_or_else(|| self.retry(FILLS, "the last row of the page has no id to go on from"))?;
+        let id = wire::activity_id(last).ok_or_else(|| {
+            self.route
+                .retry(FILLS, "the last row of the page has no id to go on from")
+        })?;
         if token.is_some_and(|Cursor(token)| *token == id) {
-            return Err(self.retry(
+            return Err(self.route.retry(
                 FILLS,
                 "the page led back to itself; the traversal is not complete",
             ));
@@ -93,7 +94,7 @@ impl Alpaca {
             .last()
             .and_then(|row| wire::submitted_at(row))
             .ok_or_else(|| {
-                self.retry(
+                self.route.retry(
                     ORDERS,
                     "the last order of a full list has no submission time",
                 )
@@ -103,7 +104,7 @@ impl Alpaca {
             return Err(VenueError::Rejected {
                 what: format!(
                     "{}: {ORDERS_PER_PAGE} orders at one instant, {oldest}",
-                    self.name(ORDERS)
+                    self.route.name(ORDERS)
                 ),
             });
         }

@@ -6,6 +6,7 @@
 use super::client::Alpaca;
 use super::config::CLOCK_TOLERANCE;
 use super::refusal;
+use crate::clock::VenueClock;
 use crate::field::Field;
 use crate::http::Answer;
 use fillsync_core::port::VenueError;
@@ -23,19 +24,8 @@ struct ClockRow<'a> {
 }
 
 impl Alpaca {
-    pub(super) fn name(&self, path: &str) -> String {
-        format!("account {}: Alpaca {path}", self.account)
-    }
-
-    pub(super) fn retry(&self, path: &str, what: &str) -> VenueError {
-        VenueError::Retry {
-            what: format!("{}: {what}", self.name(path)),
-        }
-    }
-
     /// One GET, whatever its status.
     pub(super) async fn ask(&self, path: &str, query: &str) -> Result<Answer, VenueError> {
-        self.gate.pass().await?;
         let headers = HeaderMap::from_iter([
             (HeaderName::from_static("apca-api-key-id"), self.key.clone()),
             (
@@ -43,31 +33,22 @@ impl Alpaca {
                 self.secret.clone(),
             ),
         ]);
-        let url = self.http.url(path, query);
-        self.http
-            .get(url, headers)
-            .await
-            .map_err(|error| match error {
-                VenueError::Retry { what } => VenueError::Retry {
-                    what: format!("account {}: Alpaca {what}", self.account),
-                },
-                other => other,
-            })
+        self.route.fetch(path, query, headers).await
     }
 
     pub(super) fn error(&self, path: &str, answer: &Answer) -> Option<VenueError> {
-        let said = self.redactor.clean(&refusal::message(answer));
+        let said = self.route.redactor.clean(&refusal::message(answer));
         let request = answer
             .header("x-request-id")
-            .map(|id| format!(" [request {}]", self.redactor.clean(id)))
+            .map(|id| format!(" [request {}]", self.route.redactor.clean(id)))
             .unwrap_or_default();
         let what = format!(
             "{}: HTTP {}: {said}{request}",
-            self.name(path),
+            self.route.name(path),
             answer.status
         );
         let error = refusal::error(answer, what)?;
-        self.gate.remember(&error);
+        self.route.gate.remember(&error);
         Some(error)
     }
 
@@ -88,54 +69,33 @@ impl Alpaca {
         }
     }
 
-    pub(super) fn json<'a, T: Deserialize<'a>>(
-        &self,
-        path: &str,
-        answer: &'a Answer,
-    ) -> Result<T, VenueError> {
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            let text = self.redactor.body(&answer.body);
-            let status = answer.status;
-            self.retry(
-                path,
-                &format!("HTTP {status}: not the JSON that was expected ({error}): {text}"),
-            )
-        })
-    }
-
     /// The answer's own time, which also checks the clock.
     pub(super) fn time_of(&self, answer: &Answer) -> Option<VenueTime> {
         let date = refusal::date(answer)?;
-        self.clock
+        self.route
+            .clock
             .compare(date, answer.sent, answer.received, CLOCK_TOLERANCE);
         Some(date)
     }
 
-    async fn measure_clock(&self) -> Result<(), VenueError> {
-        let _turn = self.clock.measuring.lock().await;
-        if self.clock.estimate().is_some() {
-            return Ok(());
-        }
+    /// Asks the venue for its clock.
+    async fn ask_time(&self) -> Result<(VenueTime, Answer), VenueError> {
         let answer = self.get(CLOCK, "").await?;
-        let row: ClockRow<'_> = self.json(CLOCK, &answer)?;
+        let row: ClockRow<'_> = self.route.json(CLOCK, &answer)?;
         let said = row
             .timestamp
             .text()
             .and_then(|text| VenueTime::parse(&text).ok());
         let Some(time) = said.or_else(|| refusal::date(&answer)) else {
-            return Err(self.retry(CLOCK, "the answer has no time"));
+            return Err(self.route.retry(CLOCK, "the answer has no time"));
         };
-        self.clock.measured(time, answer.sent, answer.received);
-        Ok(())
+        Ok((time, answer))
     }
 
+    /// A time that the venue has certainly reached.
     pub(super) async fn venue_now(&self) -> Result<VenueTime, VenueError> {
-        if let Some(time) = self.clock.reached() {
-            return Ok(time);
-        }
-        self.measure_clock().await?;
-        self.clock
-            .reached()
-            .ok_or_else(|| self.retry(CLOCK, "the clock was lost while it was measured"))
+        self.route
+            .time(CLOCK, VenueClock::reached, self.ask_time())
+            .await
     }
 }

@@ -6,9 +6,10 @@
 
 use super::client::Alpaca;
 use super::update;
+use crate::http::Answer;
 use crate::page;
 use crate::redact::Redactor;
-use crate::stream::{Ended, Opened, Ping, Socket, same_host, tells};
+use crate::stream::{Ended, Ping, Socket, same_host, tells};
 use async_trait::async_trait;
 use fillsync_core::id::{AccountName, Category};
 use fillsync_core::port::{Stream, StreamRows, VenueError};
@@ -18,7 +19,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 const PATH: &str = "/stream";
 const TOPIC: &str = "trade_updates";
@@ -104,32 +105,22 @@ pub(super) struct AlpacaStream {
 impl Alpaca {
     /// Opens, authenticates, listens.
     pub(super) async fn open_stream(&self) -> Result<Box<dyn Stream>, VenueError> {
-        self.gate.pass_stream().await?;
-        let name = self.name(PATH);
-        let url = same_host(&self.http, PATH);
-        let redactor = self.redactor.clone();
-        let opened = Socket::open(&self.http, &url, name, redactor, Ping::Frame).await?;
-        let socket = match opened {
-            Opened::Socket(socket) => socket,
-            Opened::Answer(answer) => {
-                return Err(self.error(PATH, &answer).unwrap_or_else(|| {
-                    self.retry(PATH, "the answer to the handshake is no WebSocket")
-                }));
-            }
-        };
+        let url = same_host(&self.route.http, PATH);
+        let refusal = |answer: &Answer| self.error(PATH, answer);
+        let socket = self.route.socket(PATH, &url, Ping::Frame, refusal).await?;
         let Some(category) = self.categories.first() else {
-            return Err(self.retry(PATH, "the account has no category"));
+            return Err(self.route.retry(PATH, "the account has no category"));
         };
         let mut stream = AlpacaStream {
             socket,
-            account: self.account.clone(),
+            account: self.route.account.clone(),
             category: category.clone(),
-            redactor: self.redactor.clone(),
+            redactor: self.route.redactor.clone(),
             endings: Arc::clone(&self.endings),
             told: VecDeque::new(),
         };
         let (Ok(key), Ok(secret)) = (self.key.to_str(), self.secret.to_str()) else {
-            return Err(self.retry(PATH, "the key could not be sent"));
+            return Err(self.route.retry(PATH, "the key could not be sent"));
         };
         let auth = serde_json::json!({
             "action": "authenticate", "data": {"key_id": key, "secret_key": secret}
@@ -137,14 +128,14 @@ impl Alpaca {
         let listen = serde_json::json!({"action": "listen", "data": {"streams": [TOPIC]}});
         if let Reply::Authorised(false) = self.exchange(&mut stream, "authenticate", &auth).await? {
             return Err(VenueError::Refused {
-                what: format!("{}: the stream was not authorised", self.name(PATH)),
+                what: format!("{}: the stream was not authorised", self.route.name(PATH)),
                 remedy: AUTH_REMEDY.to_owned(),
             });
         }
         match self.exchange(&mut stream, "listen", &listen).await? {
             Reply::Listening(true) => Ok(Box::new(stream)),
             _ => Err(VenueError::Rejected {
-                what: format!("{}: {TOPIC} was not granted", self.name(PATH)),
+                what: format!("{}: {TOPIC} was not granted", self.route.name(PATH)),
             }),
         }
     }
@@ -155,19 +146,12 @@ impl Alpaca {
         action: &str,
         question: &serde_json::Value,
     ) -> Result<Reply, VenueError> {
-        let within = self.http.limits().head_timeout;
         let asking = async {
             let sent = stream.socket.send(question.to_string()).await;
             sent.map_err(|ended| stream.over(ended))?;
             stream.reply().await
         };
-        match timeout(within, asking).await {
-            Ok(reply) => reply,
-            Err(_) => {
-                let seconds = within.as_secs_f32();
-                Err(self.retry(PATH, &format!("no answer to {action} within {seconds}s")))
-            }
-        }
+        self.route.in_time(PATH, action, asking).await
     }
 }
 

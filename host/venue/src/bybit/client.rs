@@ -6,12 +6,10 @@
 use super::config::{self, EXECUTIONS_PER_PAGE, ORDERS_PER_PAGE, REACH, Slices, WINDOW_MAX};
 use super::options::OptionParts;
 use super::pages::{oldest, window_ms};
-use super::session::SERVER_TIME;
 use super::wire;
-use crate::clock::VenueClock;
-use crate::http::{Http, encode, key_header};
-use crate::limit::{Address, Gate};
-use crate::redact::Redactor;
+use crate::http::{encode, key_header};
+use crate::limit::Address;
+use crate::route::Route;
 use crate::{AccountSettings, OpenError};
 use async_trait::async_trait;
 use fillsync_core::coverage::Window;
@@ -30,27 +28,15 @@ const ORDERS_OPEN: &str = "/v5/order/realtime";
 const ORDERS_CLOSED: &str = "/v5/order/history";
 
 /// One account at Bybit.
+#[derive(Debug)]
 pub struct Bybit {
-    pub(super) account: AccountName,
+    pub(super) route: Route,
     pub(super) categories: Vec<Category>,
     pub(super) slices: Slices,
     pub(super) option_parts: OptionParts,
-    pub(super) http: Http,
-    pub(super) gate: Gate,
-    pub(super) host_clock: Arc<dyn Clock>,
-    pub(super) clock: VenueClock,
-    pub(super) redactor: Redactor,
     pub(super) key: SecretString,
     pub(super) key_header: HeaderValue,
     pub(super) secret: SecretString,
-}
-
-impl std::fmt::Debug for Bybit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bybit")
-            .field("account", &self.account)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Bybit {
@@ -67,17 +53,12 @@ impl Bybit {
         let key_value = key_header(&settings, "api_key", &settings.api_key)?;
         key_header(&settings, "api_secret", &settings.api_secret)?;
         Ok(Self {
-            http: Http::open(&settings, address.clients(), *address.limits())?,
-            gate: Gate::new(address),
+            route: Route::open("Bybit", &settings, address, host_clock)?,
             slices: Slices::of(&settings),
             option_parts: OptionParts::default(),
-            host_clock,
-            clock: VenueClock::default(),
-            redactor: Redactor::new([settings.api_key.clone(), settings.api_secret.clone()]),
             key: settings.api_key,
             key_header: key_value,
             secret: settings.api_secret,
-            account: settings.account,
             categories: settings.categories,
         })
     }
@@ -86,7 +67,7 @@ impl Bybit {
 #[async_trait]
 impl Venue for Bybit {
     fn account(&self) -> &AccountName {
-        &self.account
+        &self.route.account
     }
 
     fn kind(&self) -> VenueKind {
@@ -106,13 +87,7 @@ impl Venue for Bybit {
     }
 
     async fn now(&self) -> Result<VenueTime, VenueError> {
-        if let Some(time) = self.clock.reached() {
-            return Ok(time);
-        }
-        self.measure_clock().await?;
-        self.clock
-            .reached()
-            .ok_or_else(|| self.retry(SERVER_TIME, "the clock was lost while it was measured"))
+        self.venue_now().await
     }
 
     async fn executions(
@@ -130,7 +105,7 @@ impl Venue for Bybit {
             _ => vec![String::new()],
         };
         self.part_page(EXECUTIONS, &query, &parts, cursor, |raw| {
-            wire::read_execution(raw, &self.account, category, Source::Poll).map(Some)
+            wire::read_execution(raw, &self.route.account, category, Source::Poll).map(Some)
         })
         .await
     }
@@ -146,7 +121,7 @@ impl Venue for Bybit {
             &query,
             self.slices.orders(category),
             cursor,
-            |raw| wire::read_order(raw, &self.account, category).map(Some),
+            |raw| wire::read_order(raw, &self.route.account, category).map(Some),
         )
         .await
     }
@@ -166,7 +141,7 @@ impl Venue for Bybit {
         for path in [ORDERS_OPEN, ORDERS_CLOSED] {
             let page = self
                 .page(path, &query, "", |raw| {
-                    wire::read_order(raw, &self.account, category).map(Some)
+                    wire::read_order(raw, &self.route.account, category).map(Some)
                 })
                 .await?;
             if let Some(order) = page
@@ -179,7 +154,7 @@ impl Venue for Bybit {
             if let Some(bad) = page.unreadable.first() {
                 let what = format!(
                     "{}: order {order_id} cannot be read: {}",
-                    self.name(path),
+                    self.route.name(path),
                     bad.reason
                 );
                 return Err(VenueError::Rejected { what });
@@ -204,7 +179,7 @@ impl Venue for Bybit {
         );
         let cursor = cursor.map_or("", |Cursor(text)| text);
         self.page(EXECUTIONS, &query, cursor, |raw| {
-            let row = wire::read_execution(raw, &self.account, category, Source::Poll)?;
+            let row = wire::read_execution(raw, &self.route.account, category, Source::Poll)?;
             Ok((row.order_id.as_ref() == Some(order_id)).then_some(row))
         })
         .await

@@ -38,10 +38,12 @@ impl Bybit {
         let answer = self.get(KEY, "").await?;
         let bare = self.bare(KEY, &answer)?;
         let Some(raw) = bare.result else {
-            return Err(self.retry(KEY, "the answer is a success without a result"));
+            return Err(self
+                .route
+                .retry(KEY, "the answer is a success without a result"));
         };
-        let row: KeyRow<'_> =
-            serde_json::from_str(raw.get()).map_err(|error| self.no_json(KEY, &answer, &error))?;
+        let row: KeyRow<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| self.route.no_json(KEY, &answer, &error))?;
         let account_mode = self.account_mode().await?;
         let venue = self.signing_time().await?;
         let read_only = match row.read_only.text().as_deref() {
@@ -64,7 +66,7 @@ impl Bybit {
             expires_at: expires_at(&row, venue),
             addresses: row.ips.and_then(addresses),
             account_mode: account_mode.or_else(|| row.uta.text().map(|uta| by_uta(&uta))),
-            clock_offset_ms: venue.ms().saturating_sub(self.host_clock.now().ms()),
+            clock_offset_ms: self.route.offset_ms(venue),
             uid: row
                 .user_id
                 .text()

@@ -37,7 +37,10 @@ impl Bybit {
             return Ok(parts.clone());
         }
         let coins = match self.page(BASE_COINS, "", "", base_coin).await {
-            Ok(page) => page::all_of(page, &format!("{}: a base coin", self.name(BASE_COINS)))?,
+            Ok(page) => page::all_of(
+                page,
+                &format!("{}: a base coin", self.route.name(BASE_COINS)),
+            )?,
             Err(VenueError::Rejected { what }) => {
                 let remedy = "the base coins of options cannot be known here: take \"option\" out of the categories";
                 return Err(VenueError::Rejected {
@@ -51,7 +54,7 @@ impl Bybit {
                 "{} base coins, where 1 to {BASE_COINS_MAX} were expected",
                 coins.len()
             );
-            return Err(self.retry(BASE_COINS, &what));
+            return Err(self.route.retry(BASE_COINS, &what));
         }
         // The order must be the same for all pages of a traversal.
         let mut parts: Vec<String> = coins

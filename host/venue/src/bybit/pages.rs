@@ -49,26 +49,28 @@ impl Bybit {
             cursor => format!("{query}&cursor={}", encode_verbatim(cursor)),
         };
         let answer = self.get(path, &query).await?;
-        let envelope: Envelope<'_> = serde_json::from_slice(&answer.body)
-            .map_err(|error| self.no_json(path, &answer, &error))?;
+        let envelope: Envelope<'_> = self.route.json(path, &answer)?;
         let Some(list) = envelope.result.list else {
-            return Err(self.retry(path, "the answer is a success without a list"));
+            return Err(self
+                .route
+                .retry(path, "the answer is a success without a list"));
         };
         let next = envelope.result.next_page_cursor.unwrap_or_default();
         if !list.is_empty() && !next.is_empty() && next == cursor {
-            return Err(self.retry(
+            return Err(self.route.retry(
                 path,
                 "the page led back to itself; the traversal is not complete",
             ));
         }
         let venue_time = envelope.time.map(VenueTime::from_ms);
         if let Some(time) = venue_time {
-            self.clock
+            self.route
+                .clock
                 .compare(time, answer.sent, answer.received, CLOCK_TOLERANCE);
         }
         // A cursor stands on the last page as well: an empty page is the end.
         let next = (!list.is_empty() && !next.is_empty()).then(|| Cursor(next.into_owned()));
-        Ok(page::page(&list, venue_time, next, &self.redactor, read))
+        Ok(self.route.page(&list, venue_time, next, read))
     }
 
     /// One page of a list that is asked for in parts; the cursor says which part.
@@ -85,13 +87,13 @@ impl Bybit {
             Some(Cursor(text)) => text.split_once('|').ok_or_else(|| VenueError::Rejected {
                 what: format!(
                     "{}: the cursor {text:?} is not one of this adapter",
-                    self.name(path)
+                    self.route.name(path)
                 ),
             })?,
         };
         let Some(at) = parts.iter().position(|known| known == part) else {
             let what = format!("{part:?} is no longer asked for; the traversal is not complete");
-            return Err(self.retry(path, &what));
+            return Err(self.route.retry(path, &what));
         };
         let query = if part.is_empty() {
             query.to_owned()
@@ -128,7 +130,7 @@ impl Bybit {
             at = oldest(at, page.venue_time);
             let next = page.next.take();
             // A position that is left out would look flat, so one bad row costs the whole answer.
-            let what = format!("{}: a position", self.name(POSITIONS));
+            let what = format!("{}: a position", self.route.name(POSITIONS));
             into.extend(page::all_of(page, &what)?);
             match next {
                 Some(Cursor(next)) => cursor = next,
@@ -137,7 +139,7 @@ impl Bybit {
         }
         let rows = POSITION_PAGES_MAX.saturating_mul(POSITIONS_PER_PAGE as usize);
         Err(VenueError::Rejected {
-            what: format!("{}: more than {rows} positions", self.name(POSITIONS)),
+            what: format!("{}: more than {rows} positions", self.route.name(POSITIONS)),
         })
     }
 }

@@ -8,6 +8,7 @@ use super::client::Bybit;
 use super::config::RECV_WINDOW_MS;
 use super::refusal::{self, Action};
 use super::wire::{Bare, ServerTime};
+use crate::clock::VenueClock;
 use crate::field::whole;
 use crate::http::Answer;
 use fillsync_core::port::VenueError;
@@ -17,7 +18,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 
-pub(super) const SERVER_TIME: &str = "/v5/market/time";
+const SERVER_TIME: &str = "/v5/market/time";
 
 /// The signature of a request, over time stamp, key, window and query.
 pub(super) fn sign(secret: &str, timestamp: &str, key: &str, query: &str) -> Option<String> {
@@ -40,43 +41,9 @@ fn sign_parts(secret: &str, parts: &[&str]) -> Option<String> {
 }
 
 impl Bybit {
-    /// An error's beginning: who, where.
-    pub(super) fn name(&self, path: &str) -> String {
-        format!("account {}: Bybit {path}", self.account)
-    }
-
-    pub(super) fn retry(&self, path: &str, what: &str) -> VenueError {
-        VenueError::Retry {
-            what: format!("{}: {what}", self.name(path)),
-        }
-    }
-
-    pub(super) async fn fetch(
-        &self,
-        path: &str,
-        query: &str,
-        headers: HeaderMap,
-    ) -> Result<Answer, VenueError> {
-        self.gate.pass().await?;
-        let url = self.http.url(path, query);
-        self.http
-            .get(url, headers)
-            .await
-            .map_err(|error| match error {
-                VenueError::Retry { what } => VenueError::Retry {
-                    what: format!("account {}: Bybit {what}", self.account),
-                },
-                other => other,
-            })
-    }
-
-    /// Measures the clock unless somebody else just did.
-    pub(super) async fn measure_clock(&self) -> Result<(), VenueError> {
-        let _turn = self.clock.measuring.lock().await;
-        if self.clock.estimate().is_some() {
-            return Ok(());
-        }
-        let answer = self.fetch(SERVER_TIME, "", HeaderMap::new()).await?;
+    /// Asks the venue for its clock.
+    async fn ask_time(&self) -> Result<(VenueTime, Answer), VenueError> {
+        let answer = self.route.fetch(SERVER_TIME, "", HeaderMap::new()).await?;
         let bare = self.bare(SERVER_TIME, &answer)?;
         let nanos = bare
             .result
@@ -85,20 +52,25 @@ impl Bybit {
         let venue = match (nanos, bare.time) {
             (Some(nanos), _) => VenueTime::from_us(nanos.div_euclid(1_000)),
             (None, Some(ms)) => VenueTime::from_ms(ms),
-            (None, None) => return Err(self.retry(SERVER_TIME, "the answer has no time")),
+            (None, None) => {
+                return Err(self.route.retry(SERVER_TIME, "the answer has no time"));
+            }
         };
-        self.clock.measured(venue, answer.sent, answer.received);
-        Ok(())
+        Ok((venue, answer))
     }
 
+    /// A time that the venue has certainly reached.
+    pub(super) async fn venue_now(&self) -> Result<VenueTime, VenueError> {
+        self.route
+            .time(SERVER_TIME, VenueClock::reached, self.ask_time())
+            .await
+    }
+
+    /// The best estimate of the venue's clock.
     pub(super) async fn signing_time(&self) -> Result<VenueTime, VenueError> {
-        if let Some(time) = self.clock.estimate() {
-            return Ok(time);
-        }
-        self.measure_clock().await?;
-        self.clock
-            .estimate()
-            .ok_or_else(|| self.retry(SERVER_TIME, "the clock was lost while it was measured"))
+        self.route
+            .time(SERVER_TIME, VenueClock::estimate, self.ask_time())
+            .await
     }
 
     pub(super) fn signed(&self, time: VenueTime, query: &str) -> Option<HeaderMap> {
@@ -134,21 +106,21 @@ impl Bybit {
         loop {
             let time = self.signing_time().await?;
             // What the URL says is what is sent, and so is what is signed.
-            let url = self.http.url(path, query);
+            let url = self.route.http.url(path, query);
             let wire_query = url.query().unwrap_or_default();
             let headers = self
                 .signed(time, wire_query)
-                .ok_or_else(|| self.retry(path, "the request could not be signed"))?;
-            let answer = self.fetch(path, query, headers).await?;
+                .ok_or_else(|| self.route.retry(path, "the request could not be signed"))?;
+            let answer = self.route.fetch(path, query, headers).await?;
             let Some((action, error)) = self.refusal(path, &answer) else {
                 return Ok(answer);
             };
             if action == Action::Clock && !is_second {
-                self.clock.forget();
+                self.route.clock.forget();
                 is_second = true;
                 continue;
             }
-            self.gate.remember(&error);
+            self.route.gate.remember(&error);
             return Err(error);
         }
     }
@@ -167,19 +139,22 @@ impl Bybit {
         let (action, what) = match body {
             Some(bare) if answer.status == 200 || bare.ret_code != 0 => {
                 let (means, action) = refusal::lookup(bare.ret_code);
-                let text = self.redactor.clean(bare.ret_msg.as_deref().unwrap_or(""));
+                let text = self
+                    .route
+                    .redactor
+                    .clean(bare.ret_msg.as_deref().unwrap_or(""));
                 (
                     action,
                     format!("retCode {} ({means}): {text}", bare.ret_code),
                 )
             }
             _ => {
-                let text = self.redactor.body(&answer.body);
+                let text = self.route.redactor.body(&answer.body);
                 let (means, action) = by_status(answer.status);
                 (action, format!("HTTP {} ({means}): {text}", answer.status))
             }
         };
-        let what = format!("{}: {what}", self.name(path));
+        let what = format!("{}: {what}", self.route.name(path));
         let status_wait = (answer.status == 429)
             .then(|| answer.retry_after())
             .flatten();
@@ -189,33 +164,17 @@ impl Bybit {
                 whole_address: false,
                 what,
             },
-            None => refusal::error(action, what, answer, self.clock.estimate())?,
+            None => refusal::error(action, what, answer, self.route.clock.estimate())?,
         };
         Some((action, error))
     }
 
     pub(super) fn bare<'a>(&self, path: &str, answer: &'a Answer) -> Result<Bare<'a>, VenueError> {
         if let Some((_, error)) = self.refusal(path, answer) {
-            self.gate.remember(&error);
+            self.route.gate.remember(&error);
             return Err(error);
         }
-        serde_json::from_slice(&answer.body).map_err(|error| self.no_json(path, answer, &error))
-    }
-
-    pub(super) fn no_json(
-        &self,
-        path: &str,
-        answer: &Answer,
-        error: &serde_json::Error,
-    ) -> VenueError {
-        let text = self.redactor.body(&answer.body);
-        self.retry(
-            path,
-            &format!(
-                "HTTP {}: not the JSON that was expected ({error}): {text}",
-                answer.status
-            ),
-        )
+        self.route.json(path, answer)
     }
 }
 

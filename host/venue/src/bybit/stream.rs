@@ -8,10 +8,10 @@ use super::client::Bybit;
 use super::refusal::{self, Action};
 use super::session::sign_stream;
 use super::wire;
-use crate::http::Http;
+use crate::http::{Answer, Http};
 use crate::page;
 use crate::redact::Redactor;
-use crate::stream::{Ended, Opened, Ping, ROWS_MAX, Socket, same_host, tells};
+use crate::stream::{Ended, Ping, ROWS_MAX, Socket, same_host, tells};
 use async_trait::async_trait;
 use fillsync_core::execution::Source;
 use fillsync_core::id::{AccountName, Category};
@@ -22,7 +22,6 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::time::timeout;
 
 const PATH: &str = "/v5/private";
 const PING: &str = r#"{"op":"ping"}"#;
@@ -94,15 +93,15 @@ impl Bybit {
     pub(super) async fn open_stream(&self) -> Result<Box<dyn Stream>, VenueError> {
         let mut is_second = false;
         loop {
-            let had_measured = self.clock.estimate().is_some();
+            let had_measured = self.route.clock.estimate().is_some();
             match self.try_stream().await {
                 // Bybit says "Params Error" of a wrong key and of an expired signature alike.
                 Err(VenueError::Refused { .. }) if had_measured && !is_second => {
-                    self.clock.forget();
+                    self.route.clock.forget();
                     is_second = true;
                 }
                 Err(error) => {
-                    self.gate.remember(&error);
+                    self.route.gate.remember(&error);
                     return Err(error);
                 }
                 Ok(stream) => return Ok(Box::new(stream)),
@@ -111,31 +110,21 @@ impl Bybit {
     }
 
     async fn try_stream(&self) -> Result<BybitStream, VenueError> {
-        self.gate.pass_stream().await?;
-        let name = self.name(PATH);
-        let redactor = self.redactor.clone();
-        let url = url(&self.http);
-        let opened = Socket::open(&self.http, &url, name, redactor, Ping::Text(PING)).await?;
-        let socket = match opened {
-            Opened::Socket(socket) => socket,
-            Opened::Answer(answer) => {
-                return Err(match self.refusal(PATH, &answer) {
-                    Some((_, error)) => error,
-                    None => self.retry(PATH, "the answer to the handshake is no WebSocket"),
-                });
-            }
-        };
+        let url = url(&self.route.http);
+        let refusal = |answer: &Answer| self.refusal(PATH, answer).map(|(_, error)| error);
+        let socket = self.route.socket(PATH, &url, Ping::Text(PING), refusal);
+        let socket = socket.await?;
         let mut stream = BybitStream {
             socket,
-            account: self.account.clone(),
+            account: self.route.account.clone(),
             categories: self.categories.clone(),
-            redactor: self.redactor.clone(),
+            redactor: self.route.redactor.clone(),
             told: VecDeque::new(),
         };
         // Only now: to stand in line and to connect may take longer than the signature is good for.
         let expires = self.signing_time().await?.plus(AUTH_KEEP).ms();
         let signature = sign_stream(self.secret.expose_secret(), expires)
-            .ok_or_else(|| self.retry(PATH, "the stream could not be signed"))?;
+            .ok_or_else(|| self.route.retry(PATH, "the stream could not be signed"))?;
         let key = self.key.expose_secret();
         let auth = serde_json::json!({"op": "auth", "args": [key, expires, signature]});
         match self.exchange(&mut stream, "auth", auth.to_string()).await? {
@@ -146,7 +135,7 @@ impl Bybit {
         match self.exchange(&mut stream, "subscribe", subscribe).await? {
             Reply::Yes => Ok(stream),
             Reply::No { text, .. } => Err(VenueError::Rejected {
-                what: format!("{}: the topics were refused: {text}", self.name(PATH)),
+                what: format!("{}: the topics were refused: {text}", self.route.name(PATH)),
             }),
         }
     }
@@ -158,22 +147,15 @@ impl Bybit {
         op: &str,
         text: String,
     ) -> Result<Reply, VenueError> {
-        let within = self.http.limits().head_timeout;
         let asking = async {
             stream.socket.send(text).await?;
-            stream.reply(op).await
+            Ok(stream.reply(op).await?)
         };
-        match timeout(within, asking).await {
-            Ok(reply) => Ok(reply?),
-            Err(_) => {
-                let seconds = within.as_secs_f32();
-                Err(self.retry(PATH, &format!("no answer to {op} within {seconds}s")))
-            }
-        }
+        self.route.in_time(PATH, op, asking).await
     }
 
     fn unauthorised(&self, code: Option<i64>, text: &str) -> VenueError {
-        let what = format!("{}: auth was refused: {text}", self.name(PATH));
+        let what = format!("{}: auth was refused: {text}", self.route.name(PATH));
         match code.map(refusal::lookup) {
             Some((means, Action::Refused(remedy))) => VenueError::Refused {
                 what: format!("{what} ({means})"),
