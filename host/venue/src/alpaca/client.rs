@@ -5,7 +5,7 @@
 
 use super::config::{self, EARLIER, FILLS_PER_PAGE, LATER, ORDERS_PER_PAGE, REACH, WINDOW_MAX};
 use super::stream::Endings;
-use super::wire::{self, AccountRow};
+use super::wire;
 use crate::http::{encode, key_header};
 use crate::limit::Address;
 use crate::page;
@@ -27,7 +27,6 @@ use std::time::Duration;
 pub(super) const FILLS: &str = "/v2/account/activities/FILL";
 pub(super) const ORDERS: &str = "/v2/orders";
 const POSITIONS: &str = "/v2/positions";
-const ACCOUNT: &str = "/v2/account";
 
 /// One account at Alpaca.
 #[derive(Debug)]
@@ -175,36 +174,6 @@ impl Venue for Alpaca {
     }
 
     async fn key(&self) -> Result<KeyReport, VenueError> {
-        let answer = self.get(ACCOUNT, "").await?;
-        let row: AccountRow<'_> = self.route.json(ACCOUNT, &answer)?;
-        let blocks = [
-            ("trading_blocked", row.trading_blocked),
-            ("account_blocked", row.account_blocked),
-            ("trade_suspended_by_user", row.trade_suspended_by_user),
-        ];
-        let blocked: Vec<&str> = blocks
-            .iter()
-            .filter(|(_, is)| is.flag() == Some(true))
-            .map(|(name, _)| *name)
-            .collect();
-        // Alpaca makes no read-only keys; only a block of the account takes the power away for a while.
-        let trading = match blocked.as_slice() {
-            [] => "Trading: every Alpaca key can trade".to_owned(),
-            names => format!("Trading: blocked for now ({})", names.join(", ")),
-        };
-        let uid = row.id.text().map(|id| id.into_owned());
-        let venue = self.venue_now().await?;
-        Ok(KeyReport {
-            read_only: None,
-            powers: vec![trading],
-            can_trade: Some(blocked.is_empty()),
-            // Whether a key may move crypto out is a setting of the account that no answer tells.
-            can_withdraw: None,
-            expires_at: None,
-            addresses: None,
-            account_mode: row.status.text().map(|status| status.into_owned()),
-            clock_offset_ms: self.route.offset_ms(venue),
-            uid,
-        })
+        self.key_report().await
     }
 }

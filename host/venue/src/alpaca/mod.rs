@@ -8,6 +8,7 @@
 
 mod client;
 mod config;
+mod key;
 mod pages;
 mod refusal;
 mod session;

@@ -21,27 +21,6 @@ use std::str::FromStr;
 /// The quotes of crypto pairs, the longer of two that fit first.
 const CRYPTO_QUOTES: [&str; 4] = ["USDT", "USDC", "USD", "BTC"];
 
-/// `GET /v2/account`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct AccountRow<'a> {
-    /// The account's id.
-    #[serde(borrow)]
-    pub id: Field<'a>,
-    /// `ACTIVE` and the like.
-    #[serde(borrow)]
-    pub status: Field<'a>,
-    /// No orders are taken.
-    #[serde(borrow)]
-    pub trading_blocked: Field<'a>,
-    /// Nothing can be done with the account.
-    #[serde(borrow)]
-    pub account_blocked: Field<'a>,
-    /// Its owner suspended trading.
-    #[serde(borrow)]
-    pub trade_suspended_by_user: Field<'a>,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct FillRow<'a> {

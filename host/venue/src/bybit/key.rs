@@ -4,7 +4,7 @@
 //! is unknown, which is no reason to withhold the rest. Nothing here judges: `check` does.
 
 use super::client::Bybit;
-use super::wire::{AccountRow, KeyRow};
+use super::envelope::{AccountRow, KeyRow};
 use crate::field::whole;
 use fillsync_core::port::{KeyReport, VenueError};
 use fillsync_core::time::VenueTime;

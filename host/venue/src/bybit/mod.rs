@@ -8,6 +8,7 @@
 
 mod client;
 mod config;
+pub mod envelope;
 mod key;
 mod options;
 mod pages;

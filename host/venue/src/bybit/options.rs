@@ -6,7 +6,7 @@
 //! options is traversed, and the error says so.
 
 use super::client::Bybit;
-use super::wire::OptionRow;
+use super::envelope::OptionRow;
 use crate::field::{RowError, fields};
 use crate::page;
 use fillsync_core::port::VenueError;

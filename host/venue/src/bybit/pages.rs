@@ -6,7 +6,8 @@
 
 use super::client::Bybit;
 use super::config::{CLOCK_TOLERANCE, POSITION_PAGES_MAX, POSITIONS_PER_PAGE};
-use super::wire::{self, Envelope};
+use super::envelope::Envelope;
+use super::wire;
 use crate::field::RowError;
 use crate::http::encode_verbatim;
 use crate::page;

@@ -6,8 +6,8 @@
 
 use super::client::Bybit;
 use super::config::RECV_WINDOW_MS;
+use super::envelope::{Bare, ServerTime};
 use super::refusal::{self, Action};
-use super::wire::{Bare, ServerTime};
 use crate::clock::VenueClock;
 use crate::field::whole;
 use crate::http::Answer;

@@ -6,7 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::wire::{Envelope, List, read_execution, read_order};
+use super::envelope::{Envelope, List};
+use super::wire::{read_execution, read_order};
 use crate::responder::{Responder, json};
 use crate::{AccountSettings, Address, Limits, open};
 use fillsync_core::coverage::Window;
