@@ -131,6 +131,28 @@ impl Pause {
     }
 }
 
+/// A bucket of many keys, with a line before it: without one the quickest would be served again and again.
+#[derive(Debug)]
+struct Turns {
+    bucket: DefaultDirectRateLimiter,
+    line: tokio::sync::Mutex<()>,
+}
+
+impl Turns {
+    fn of(pace: Pace) -> Self {
+        Self {
+            bucket: pace.bucket(),
+            line: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Waits for one's turn, in the order of coming.
+    async fn next(&self) {
+        let _first = self.line.lock().await;
+        ready(&self.bucket).await;
+    }
+}
+
 /// This machine's address as one venue counts it: shared by all accounts of that venue.
 #[derive(Debug, Clone)]
 pub struct Address {
@@ -142,11 +164,8 @@ struct Inner {
     venue: VenueKind,
     limits: Limits,
     clients: Clients,
-    bucket: Option<DefaultDirectRateLimiter>,
-    /// Who waits for the bucket, in the order of coming: without it the quickest of many would be
-    /// served again and again.
-    line: tokio::sync::Mutex<()>,
-    stream_bucket: Option<DefaultDirectRateLimiter>,
+    requests: Option<Turns>,
+    streams: Option<Turns>,
     ban: Pause,
 }
 
@@ -161,9 +180,8 @@ impl Address {
                 venue,
                 limits,
                 clients: Clients::new(&limits)?,
-                bucket: limits.per_address.map(Pace::bucket),
-                line: tokio::sync::Mutex::default(),
-                stream_bucket: limits.streams_per_address.map(Pace::bucket),
+                requests: limits.per_address.map(Turns::of),
+                streams: limits.streams_per_address.map(Turns::of),
                 ban: Pause::default(),
             }),
         })
@@ -209,9 +227,8 @@ impl Gate {
     pub(crate) async fn pass(&self) -> Result<(), VenueError> {
         self.open()?;
         ready(&self.key).await;
-        if let Some(bucket) = &self.address.inner.bucket {
-            let _first = self.address.inner.line.lock().await;
-            ready(bucket).await;
+        if let Some(turns) = &self.address.inner.requests {
+            turns.next().await;
         }
         // Another account may have met a ban while this one stood in line.
         self.open()
@@ -222,9 +239,9 @@ impl Gate {
     /// # Errors
     /// As [`Gate::pass`].
     pub(crate) async fn pass_stream(&self) -> Result<(), VenueError> {
-        if let Some(bucket) = &self.address.inner.stream_bucket {
+        if let Some(turns) = &self.address.inner.streams {
             self.open()?;
-            ready(bucket).await;
+            turns.next().await;
         }
         self.pass().await
     }

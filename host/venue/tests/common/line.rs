@@ -6,6 +6,8 @@
 use fillsync_core::port::{Stream, Venue, VenueError};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +25,7 @@ const LINES_MAX: usize = 16;
 pub(crate) struct Host {
     pub(crate) url: String,
     lines: mpsc::Receiver<Line>,
+    requests: Arc<AtomicUsize>,
 }
 
 /// One WebSocket, as the venue holds it.
@@ -34,6 +37,8 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (send, lines) = mpsc::channel(LINES_MAX);
+        let requests = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&requests);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let is_socket = upgrades(&stream).await;
@@ -43,17 +48,27 @@ impl Host {
                 } else if is_socket {
                     answer(stream, status, &body).await;
                 } else {
+                    seen.fetch_add(1, Ordering::Relaxed);
                     answer(stream, "200 OK", &body).await;
                 }
             }
         });
-        Self { url, lines }
+        Self {
+            url,
+            lines,
+            requests,
+        }
     }
 
     /// The next WebSocket.
     pub(crate) async fn line(&mut self) -> Line {
         let line = timeout(WITHIN, self.lines.recv()).await;
         line.expect("nobody connected").unwrap()
+    }
+
+    /// How many requests came that were no WebSocket.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// No further WebSocket has come.
