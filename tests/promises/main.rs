@@ -29,6 +29,7 @@ mod independent_clients;
 mod many_accounts;
 mod missing_rows;
 mod plugins;
+mod proof;
 mod secrets;
 mod venue_faults;
 mod verify;
