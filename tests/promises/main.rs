@@ -28,6 +28,7 @@ mod import;
 mod independent_clients;
 mod many_accounts;
 mod missing_rows;
+mod notices;
 mod plugins;
 mod proof;
 mod secrets;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The hostile guests, as cargo leaves them: the strategy and the formatter.
-fn hostile() -> &'static (Vec<u8>, Vec<u8>) {
+pub fn hostile() -> &'static (Vec<u8>, Vec<u8>) {
     static HOSTILE: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
     HOSTILE.get_or_init(|| {
         let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
@@ -40,7 +40,7 @@ fn hostile() -> &'static (Vec<u8>, Vec<u8>) {
     })
 }
 
-fn component(name: &str) -> &'static [u8] {
+pub fn component(name: &str) -> &'static [u8] {
     fillsync_plugin_host::first_party()
         .iter()
         .find(|plugin| plugin.name == name)
@@ -49,12 +49,12 @@ fn component(name: &str) -> &'static [u8] {
 }
 
 impl Rig {
-    fn plugin_file(&self, name: &str) -> PathBuf {
+    pub fn plugin_file(&self, name: &str) -> PathBuf {
         self.folder.path().join("plugins").join(name)
     }
 
     /// Puts a file into the plugin folder, as `mv` does.
-    fn put_plugin(&self, name: &str, bytes: &[u8]) {
+    pub fn put_plugin(&self, name: &str, bytes: &[u8]) {
         let draft = self.plugin_file(&format!("{name}.draft"));
         std::fs::write(&draft, bytes).unwrap();
         std::fs::rename(&draft, self.plugin_file(name)).unwrap();
