@@ -115,6 +115,8 @@ pub struct App {
     pollers: BTreeMap<AccountName, Task>,
     listeners: BTreeMap<AccountName, Task>,
     deliverers: BTreeMap<ChannelName, Task>,
+    /// Who was told to stop: who comes back under the same name waits for what it has under way.
+    leaving: Dismissed,
     synchroniser: Option<Task>,
     fatal: watch::Sender<Option<String>>,
 }
@@ -175,6 +177,7 @@ impl App {
             pollers: BTreeMap::new(),
             listeners: BTreeMap::new(),
             deliverers: BTreeMap::new(),
+            leaving: Dismissed::default(),
             synchroniser: None,
             fatal: watch::Sender::new(None),
         })
@@ -252,7 +255,7 @@ impl App {
         for warning in &opened.warnings {
             tracing::warn!(event = "secret_exposed", "{warning}");
         }
-        let mut before = self.dismiss_changed(&changes);
+        self.dismiss_changed(&changes);
         // A group waits for a new account from the moment on at which it is a member, not from its
         // first page on.
         for name in opened.venues.keys() {
@@ -262,16 +265,16 @@ impl App {
         for (name, (venue, turns)) in opened.venues {
             if let Some(account) = wanted.accounts.get(&name) {
                 if account.stream {
-                    let before = before.listeners.remove(&name);
+                    let before = self.leaving.listeners.remove(&name);
                     self.start_listener(name.clone(), Arc::clone(&venue), before);
                 }
-                let before = before.pollers.remove(&name);
+                let before = self.leaving.pollers.remove(&name);
                 self.start_poller(name, venue, turns, account, before);
             }
         }
         for (name, channel) in opened.channels {
             if let Some(settings) = wanted.channels.get(&name) {
-                let before = before.deliverers.remove(&name);
+                let before = self.leaving.deliverers.remove(&name);
                 self.start_deliverer(name, channel, settings, before);
             }
         }
@@ -376,27 +379,28 @@ impl App {
         Ok(fillsync_channel::open(settings, &self.surroundings)?)
     }
 
-    fn dismiss_changed(&mut self, changes: &[Change]) -> Dismissed {
-        let mut dismissed = Dismissed::default();
+    fn dismiss_changed(&mut self, changes: &[Change]) {
+        let leaving = &mut self.leaving;
+        leaving.pollers.retain(|_, task| !task.is_finished());
+        leaving.deliverers.retain(|_, task| !task.is_finished());
         for change in changes {
             match change {
                 Change::Account(name, Step::Removed | Step::Changed { .. }) => {
                     if let Some(task) = self.pollers.remove(name) {
-                        dismissed.pollers.insert(name.clone(), task.dismiss());
+                        leaving.pollers.insert(name.clone(), task.dismiss());
                     }
                     if let Some(task) = self.listeners.remove(name) {
-                        dismissed.listeners.insert(name.clone(), task.dismiss());
+                        leaving.listeners.insert(name.clone(), task.dismiss());
                     }
                 }
                 Change::Channel(name, Step::Removed | Step::Changed { .. }) => {
                     if let Some(task) = self.deliverers.remove(name) {
-                        dismissed.deliverers.insert(name.clone(), task.dismiss());
+                        leaving.deliverers.insert(name.clone(), task.dismiss());
                     }
                 }
                 _ => {}
             }
         }
-        dismissed
     }
 
     fn start_poller(
@@ -540,6 +544,12 @@ impl App {
         }
         for task in std::mem::take(&mut self.deliverers).into_values() {
             ending.spawn(task.end());
+        }
+        // What left the configuration may still have a message under way.
+        for task in std::mem::take(&mut self.leaving.deliverers).into_values() {
+            ending.spawn(async move {
+                let _ = tokio::time::timeout(DRAIN, task).await;
+            });
         }
         while ending.join_next().await.is_some() {}
         let _ = self.ledger.flush().await;

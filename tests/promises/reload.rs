@@ -1,0 +1,111 @@
+//! What changes while it runs: each loop is handed over without a message twice, out of order or lost.
+
+use crate::rig::{Daemon, Rig, SYMBOL, eventually, so};
+use fillsync_fake::{Fault, Match};
+use std::collections::BTreeSet;
+
+/// Waits until one more configuration is in force than were before.
+fn wait_for_reload(daemon: &Daemon, before: usize) {
+    eventually("the configuration is in force", || {
+        let reloads = daemon.events("config_reloaded").len();
+        so(reloads > before, daemon.events("config_rejected"))
+    });
+}
+
+/// Three fills of main, each a moment of its own.
+fn three_moments(rig: &Rig, daemon: &Daemon) -> Vec<String> {
+    (1..=3)
+        .map(|slot| {
+            let order = rig.place("main", slot);
+            rig.fill(&order);
+            eventually("it is decided", || {
+                let counts = daemon.counts(SYMBOL);
+                let is_decided = counts
+                    .as_ref()
+                    .is_some_and(|counts| counts[0].0 == slot as u64);
+                so(is_decided, counts)
+            });
+            order
+        })
+        .collect()
+}
+
+/// Every fill alert once, in the order of the fills.
+fn assert_once_and_in_order(rig: &Rig, orders: &[String]) {
+    let told = rig.wait_for("fill", orders.len());
+    let told: Vec<&str> = told
+        .iter()
+        .filter_map(|message| message.identity.rsplit('/').next())
+        .collect();
+    assert_eq!(told, orders, "{:#?}", rig.messages());
+    let keys: Vec<String> = rig
+        .messages()
+        .into_iter()
+        .map(|message| message.key)
+        .collect();
+    let different: BTreeSet<&String> = keys.iter().collect();
+    assert_eq!(different.len(), keys.len(), "{keys:#?}");
+}
+
+#[test]
+fn a_channel_that_changes_with_a_message_under_way_repeats_nothing() {
+    let rig = Rig::new();
+    let daemon = rig.start_ready();
+    // The receiver takes the first message, and is slow to say so.
+    let slow = Fault::DelayAnswer { ms: 3_000 };
+    rig.hook.faults().add(Match::any(), slow, 1);
+    let orders = three_moments(&rig, &daemon);
+    rig.wait_for("fill", 1);
+    rig.edit(
+        "formatter = \"limit-fill\"",
+        "formatter = \"fill-progress\"",
+    );
+    wait_for_reload(&daemon, 0);
+    assert_once_and_in_order(&rig, &orders);
+}
+
+#[test]
+fn a_channel_that_leaves_and_comes_back_with_a_message_under_way_repeats_nothing() {
+    let rig = Rig::new();
+    rig.with_telegram();
+    let daemon = rig.start_ready();
+    let slow = Fault::DelayAnswer { ms: 6_000 };
+    rig.hook.faults().add(Match::any(), slow, 1);
+    let orders = three_moments(&rig, &daemon);
+    rig.wait_for("fill", 1);
+    // Two configurations later the channel is what it was.
+    let with = rig.config();
+    let from = with.find("[[channel]]").unwrap();
+    let to = from + 1 + with[from + 1..].find("[[channel]]").unwrap();
+    rig.edit(&with[from..to], "");
+    wait_for_reload(&daemon, 0);
+    rig.append(&with[from..to]);
+    wait_for_reload(&daemon, 1);
+    assert_once_and_in_order(&rig, &orders);
+}
+
+#[test]
+fn an_account_that_changes_again_and_again_is_polled_once_and_loses_nothing() {
+    let rig = Rig::new();
+    let daemon = rig.start_ready();
+    let mut every = "100ms".to_owned();
+    for turn in 0..6 {
+        let next = format!("{}ms", 110 + turn);
+        let order = rig.place("main", 1 + turn % 3);
+        rig.edit(
+            &format!("poll_every = \"{every}\""),
+            &format!("poll_every = \"{next}\""),
+        );
+        rig.fill(&order);
+        wait_for_reload(&daemon, turn);
+        every = next;
+        rig.wait_for_all_fills();
+        // Both accounts are there, and are well: no old poller took the new one's life away.
+        eventually("both accounts are polled", || {
+            let (status, body) = daemon.ask("/health");
+            let all = ["main", "mirror"].iter().all(|name| body.contains(name));
+            so(status == 200 && all, body)
+        });
+    }
+    assert_eq!(rig.ledger_ids("main").len(), 6);
+}
