@@ -247,7 +247,8 @@ impl App {
                 ..Policy::default()
             }));
         }
-        let offered = self.shelf.offer(wanted, self.synchroniser.is_some()).await;
+        let before = self.synchroniser.is_some().then_some(&self.config);
+        let offered = self.shelf.offer(wanted, before).await;
         if let Offered::Refused { plugin, why } = offered {
             return Err(anyhow!("plugin {plugin}: {why}"));
         }

@@ -10,9 +10,11 @@ use fillsync_config::{Config, Strategy};
 use fillsync_core::id::PluginName;
 use fillsync_core::port::Clock;
 use fillsync_ledger::PluginEventRow;
-use fillsync_plugin_host::{Limits, Outcome, PluginEngine, Registry, Source, first_party};
+use fillsync_plugin_host::{
+    Limits, Outcome, PluginEngine, PluginKind, Registry, Source, first_party,
+};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The files and the registry.
@@ -76,16 +78,24 @@ impl Shelf {
     /// configuration unusable, and are found before anything is swapped; a file that cannot be loaded
     /// is told and leaves what is active.
     ///
-    /// Once the daemon runs, a plugin that the configuration newly uses must load as well: what works
-    /// is not given up for what does not. At a start there is nothing to give up.
-    pub async fn offer(&self, config: &Config, is_running: bool) -> Offered {
+    /// Once the daemon runs, a plugin that the configuration newly uses must be able to serve as well:
+    /// what works is not given up for what does not. At a start there is nothing to give up, and what
+    /// was asked for before and does not work keeps no other change from being taken up.
+    pub async fn offer(&self, config: &Config, before: Option<&Config>) -> Offered {
         let names = plugins_in_use(config);
         for name in &names {
-            let is_new = is_running && self.plugins.active(name).is_none();
-            let why = if is_new && asked_for(config, name) {
-                self.cannot_start(config, name).await
-            } else {
-                self.refuses(config, name).await
+            let asked = asked_for(config, name);
+            let newly = before.and_then(|before| {
+                let asked_before = asked_for(before, name);
+                asked.into_iter().find(|kind| !asked_before.contains(kind))
+            });
+            let why = match newly {
+                Some(kind) => self.cannot_serve(config, name, kind).await,
+                None => None,
+            };
+            let why = match why {
+                None => self.refuses(config, name).await,
+                why => why,
             };
             if let Some(why) = why {
                 return Offered::Refused {
@@ -95,21 +105,41 @@ impl Shelf {
             }
         }
         for name in &names {
+            if let Some(kind) = asked_for(config, name).first() {
+                self.plugins.expect(name, *kind);
+            }
             self.offer_one(config, name).await;
         }
         Offered::Done
     }
 
-    /// Why a plugin that does not run yet could not.
-    async fn cannot_start(&self, config: &Config, name: &PluginName) -> Option<String> {
+    /// Why a plugin could not do what is newly asked of it.
+    async fn cannot_serve(
+        &self,
+        config: &Config,
+        name: &PluginName,
+        wanted: PluginKind,
+    ) -> Option<String> {
+        let kind = match self.plugins.active(name) {
+            Some(active) => active.card().kind,
+            None => match self.try_start(config, name).await {
+                Ok(kind) => kind,
+                Err(why) => return Some(why),
+            },
+        };
+        (kind != wanted).then(|| format!("it is a {kind}, and is asked to be a {wanted}"))
+    }
+
+    /// Loads a plugin that does not run yet without using it, and says what it is.
+    async fn try_start(&self, config: &Config, name: &PluginName) -> Result<PluginKind, String> {
         let Some((_, bytes)) = self.bytes(config, name) else {
-            return Some(format!(
+            return Err(format!(
                 "there is no file {}.wasm in the plugin folder",
                 stem_of(config, name)
             ));
         };
         if let Some(why) = breaks_pin(config, name, &hex(&bytes)) {
-            return Some(why);
+            return Err(why);
         }
         let (json, limits) = wishes(config, name);
         self.try_out(bytes, json, limits).await
@@ -124,17 +154,22 @@ impl Shelf {
         if is_same || active.sha256() != hex(&bytes) {
             return None;
         }
-        self.try_out(bytes, json, limits).await
+        self.try_out(bytes, json, limits).await.err()
     }
 
-    /// Loads a candidate without using it.
-    async fn try_out(&self, bytes: Arc<Vec<u8>>, json: String, limits: Limits) -> Option<String> {
+    /// Loads a candidate without using it, and says what it is.
+    async fn try_out(
+        &self,
+        bytes: Arc<Vec<u8>>,
+        json: String,
+        limits: Limits,
+    ) -> Result<PluginKind, String> {
         let engine = self.engine.clone();
         let tried = tokio::task::spawn_blocking(move || engine.load(&bytes, &json, &limits)).await;
         match tried {
-            Ok(Ok(_)) => None,
-            Ok(Err(rejection)) => Some(format!("{}: {}", rejection.stage, rejection.cause)),
-            Err(_) => Some("the loader broke off".to_owned()),
+            Ok(Ok(loaded)) => Ok(loaded.card().kind),
+            Ok(Err(rejection)) => Err(format!("{}: {}", rejection.stage, rejection.cause)),
+            Err(_) => Err("the loader broke off".to_owned()),
         }
     }
 
@@ -294,17 +329,19 @@ impl Shelf {
     }
 }
 
-/// Whether a group or a channel asks for a plugin; one that only has settings is asked by nobody.
-fn asked_for(config: &Config, name: &PluginName) -> bool {
-    let by_group = config
+/// What groups and channels ask a plugin to be; one that only has settings is asked by nobody.
+fn asked_for(config: &Config, name: &PluginName) -> BTreeSet<PluginKind> {
+    let by_groups = config
         .groups
         .values()
-        .any(|group| group.strategy == Strategy::Plugin(name.clone()));
-    by_group
-        || config
-            .channels
-            .values()
-            .any(|channel| channel.formatter == *name)
+        .filter(|group| group.strategy == Strategy::Plugin(name.clone()))
+        .map(|_| PluginKind::Strategy);
+    let by_channels = config
+        .channels
+        .values()
+        .filter(|channel| channel.formatter == *name)
+        .map(|_| PluginKind::Formatter);
+    by_groups.chain(by_channels).collect()
 }
 
 /// Why a file is not the one that the configuration pins.

@@ -1,5 +1,7 @@
-//! What changes while it runs: each loop is handed over without a message twice, out of order or lost.
+//! What changes while it runs: each loop is handed over without a message twice, out of order or lost,
+//! and a configuration whose strategy cannot work is refused.
 
+use crate::plugins::component;
 use crate::rig::{Daemon, Rig, SYMBOL, eventually, so};
 use fillsync_fake::{Fault, Match};
 use std::collections::BTreeSet;
@@ -108,4 +110,61 @@ fn an_account_that_changes_again_and_again_is_polled_once_and_loses_nothing() {
         });
     }
     assert_eq!(rig.ledger_ids("main").len(), 6);
+}
+
+/// A configuration with this strategy is refused, and the one that runs goes on.
+fn strategy_is_refused(rig: &Rig, strategy: &str) {
+    let daemon = rig.start_ready();
+    let main = rig.place("main", 1);
+    let mirror = [1, 2, 3].map(|slot| rig.place("mirror", slot));
+    for order in [&main, &mirror[0], &mirror[1]] {
+        rig.fill(order);
+    }
+    daemon.wait_for_counts(SYMBOL, [(1, 2), (2, 2)]);
+    rig.edit(
+        "strategy = \"max-count\"",
+        &format!("strategy = \"{strategy}\""),
+    );
+    let rejected = eventually("the configuration is refused", || {
+        let events = daemon.events("config_rejected");
+        so(!events.is_empty(), daemon.events("config_reloaded")).map(|()| events)
+    });
+    assert!(rejected[0].to_string().contains(strategy), "{rejected:#?}");
+    assert!(daemon.events("config_reloaded").is_empty());
+    // The old strategy answers the next fill.
+    rig.fill(&mirror[2]);
+    daemon.wait_for_counts(SYMBOL, [(1, 3), (3, 3)]);
+    let told = rig.wait_for("fill", 4).pop().unwrap();
+    assert!(!told.text.contains("not synchronised"), "{}", told.text);
+    rig.wait_for("system", 1);
+}
+
+#[test]
+fn a_strategy_that_cannot_be_loaded_is_refused_and_the_old_one_stays() {
+    let rig = Rig::new();
+    rig.put_plugin("house.wasm", b"this is no component");
+    rig.append("[plugin.house]\n");
+    strategy_is_refused(&rig, "house");
+}
+
+#[test]
+fn a_strategy_that_does_not_stand_its_test_is_refused_and_the_old_one_stays() {
+    let rig = Rig::new();
+    rig.put_plugin("house.wasm", &crate::plugins::hostile().0);
+    rig.append("[plugin.house]\nsettings = { deed = \"panic\" }\n");
+    strategy_is_refused(&rig, "house");
+}
+
+#[test]
+fn a_formatter_in_a_strategys_place_is_refused_and_the_old_one_stays() {
+    let rig = Rig::new();
+    rig.put_plugin("house.wasm", component("plain"));
+    rig.append("[plugin.house]\n");
+    strategy_is_refused(&rig, "house");
+}
+
+#[test]
+fn a_formatter_that_runs_is_refused_as_a_strategy_as_well() {
+    let rig = Rig::new();
+    strategy_is_refused(&rig, "limit-fill");
 }

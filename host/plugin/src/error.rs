@@ -148,7 +148,7 @@ impl CallError {
 }
 
 /// The question that a plugin answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PluginKind {
     /// What shall be shown?

@@ -33,7 +33,7 @@ pub use limits::{
 };
 pub use loaded::{Card, Loaded};
 pub use registry::{
-    ActiveStatus, Answered, Dated, DatedRejection, Outcome, PluginStatus, Registry, Source, Swap,
-    Unanswered, Used,
+    Ability, ActiveStatus, Answered, Dated, DatedRejection, Outcome, PluginStatus, Registry,
+    Source, Swap, Unanswered, Used,
 };
 pub use store::{LogLevel, LogLine};

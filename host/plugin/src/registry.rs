@@ -113,6 +113,23 @@ pub struct Unanswered {
     pub turn: Turn,
 }
 
+/// Whether a plugin can be asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ability {
+    /// Nothing of this name is loaded.
+    Absent,
+    /// It is set aside.
+    Aside {
+        /// When it is tried again.
+        until: HostTime,
+    },
+    /// It can be asked.
+    Able {
+        /// Since it was loaded, or since it was last set aside: what failed before may be asked again.
+        since: HostTime,
+    },
+}
+
 /// How one plugin is, for `/plugins`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PluginStatus {
@@ -197,6 +214,10 @@ struct Slot {
     active: Option<Active>,
     generation: u64,
     breaker: Breaker,
+    /// What it will be asked for, once that is known.
+    expected: Option<PluginKind>,
+    /// When it last came back from having been set aside.
+    back_at: Option<HostTime>,
     calls: u64,
     failures: u64,
     last_error: Option<Dated>,
@@ -430,7 +451,7 @@ impl Registry {
         if slot.generation != active.used.generation {
             return Turn::None;
         }
-        match (error, at_fault) {
+        let turn = match (error, at_fault) {
             (None, _) => slot.breaker.succeeded(),
             (Some(_), Some(_)) => slot.breaker.failed(now),
             // Undecided and unsupported are answers; what the host failed at is neither.
@@ -441,7 +462,36 @@ impl Registry {
                 slot.breaker.neither();
                 Turn::None
             }
+        };
+        if turn == Turn::Back {
+            slot.back_at = Some(now);
         }
+        turn
+    }
+
+    /// Whether a plugin can be asked now, and since when without a break.
+    #[must_use]
+    pub fn ability(&self, name: &PluginName, now: HostTime) -> Ability {
+        let slots = self.slots();
+        let Some((slot, active)) = slots
+            .get(name)
+            .and_then(|slot| Some((slot, slot.active.as_ref()?)))
+        else {
+            return Ability::Absent;
+        };
+        match slot.breaker.until() {
+            Some(until) if now < until => Ability::Aside { until },
+            Some(until) => Ability::Able { since: until },
+            None => Ability::Able {
+                since: slot.back_at.map_or(active.at, |back| back.max(active.at)),
+            },
+        }
+    }
+
+    /// Names what a plugin will be asked for: candidates of the other kind are not taken. What is
+    /// active stays, whatever its kind.
+    pub fn expect(&self, name: &PluginName, kind: PluginKind) {
+        self.slots().entry(name.clone()).or_default().expected = Some(kind);
     }
 
     /// Drops what the configuration no longer names; calls under way still end.
@@ -466,17 +516,18 @@ impl Registry {
 
 /// A name keeps its question: a group's strategy cannot turn into a formatter under it.
 fn same_kind(slot: &Slot, loaded: Arc<Loaded>) -> Result<Arc<Loaded>, Rejection> {
-    match &slot.active {
-        Some(active) if active.loaded.card().kind != loaded.card().kind => {
-            let cause = format!(
-                "it is a {}, and what is active under this name is a {}",
-                loaded.card().kind,
-                active.loaded.card().kind
-            );
-            Err(Rejection::new(Stage::World, cause).hint("give it a name of its own"))
+    let kind = loaded.card().kind;
+    let active = slot.active.as_ref().map(|active| active.loaded.card().kind);
+    let cause = match (active, slot.expected) {
+        (Some(active), _) if active != kind => {
+            format!("it is a {kind}, and what is active under this name is a {active}")
         }
-        _ => Ok(loaded),
-    }
+        (None, Some(expected)) if expected != kind => {
+            format!("it is a {kind}, and the configuration asks for a {expected}")
+        }
+        _ => return Ok(loaded),
+    };
+    Err(Rejection::new(Stage::World, cause).hint("give it a name of its own"))
 }
 
 impl Slot {
