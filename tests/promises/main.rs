@@ -31,6 +31,7 @@ mod missing_rows;
 mod notices;
 mod plugins;
 mod proof;
+mod recovery;
 mod reload;
 mod secrets;
 mod venue_faults;

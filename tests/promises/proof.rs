@@ -106,7 +106,10 @@ fn a_category_that_is_no_longer_polled_holds_nothing_up() {
     // Its proof ends where its polling ended: counted in, no later fill would ever be proven.
     let rig = of_two_categories();
     let daemon = rig.start_ready();
-    rig.edit("categories = [\"linear\", \"spot\"]", "categories = [\"linear\"]");
+    rig.edit(
+        "categories = [\"linear\", \"spot\"]",
+        "categories = [\"linear\"]",
+    );
     daemon.wait_for_event("config_reloaded");
     let main = rig.place("main", 1);
     rig.place("mirror", 1);

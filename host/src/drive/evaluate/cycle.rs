@@ -12,6 +12,7 @@ use fillsync_core::view::{Role, Shown, View};
 use fillsync_ledger::{
     CountRow, DecisionOutcome, DecisionRow, GroupCycleRow, LatestDecision, LedgerError, Reader,
 };
+use fillsync_plugin_host::Ability;
 use std::collections::BTreeMap;
 
 /// A look at one group cycle.
@@ -43,6 +44,7 @@ impl CycleLook<'_> {
             .collect();
         let (last, is_deferred) = self.decide_all(&moments, &decided, seen);
         if let Some((view, verdicts)) = &last {
+            self.await_strategy(verdicts, seen);
             self.cuts.extend(cut::progress(self.frame, view, verdicts));
             self.cuts.extend(cut::exits(self.frame));
             if !is_deferred {
@@ -141,9 +143,10 @@ impl CycleLook<'_> {
             let before = decided.get(&moment.at);
             let strategy_now = self.strategy_key();
             let is_newest = Some(moment.at) == newest;
+            let is_other = before.is_some_and(|before| StrategyKey::of(before) != strategy_now);
             let recount = self.frame.cycle.closed_at.is_none()
                 && is_newest
-                && before.is_some_and(|before| StrategyKey::of(before) != strategy_now);
+                && (is_other || before.is_some_and(|before| self.can_be_asked_again(before)));
             if let Some(before) =
                 before.filter(|before| before.facts_hash == hash && !recount && !is_newest)
             {
@@ -192,13 +195,13 @@ impl CycleLook<'_> {
                     }
                     _ => {}
                 }
-                let strategy_changed = recount
+                let strategy_changed = is_other && recount
                     || strategy_before
                         .as_ref()
                         .is_some_and(|before| *before != strategy_now);
                 let is_same_fact = before.is_some_and(|before| before.facts_hash == hash);
                 let verdicts = self.decide(moment, &view, hash, before, strategy_changed, seen);
-                // A recount after a change of strategy tells nothing twice: the next alert follows it.
+                // A recount tells nothing twice: the next alert follows it.
                 if !(recount && is_same_fact) {
                     self.cuts
                         .extend(cut::fills(self.frame, moment, &view, &verdicts));
@@ -224,6 +227,35 @@ impl CycleLook<'_> {
             until,
             missing,
         });
+    }
+
+    /// Whether a strategy that gave no answer can be asked again: it was set aside or loaded since.
+    /// Otherwise the same question would get the same answer (law 4).
+    fn can_be_asked_again(&self, before: &LatestDecision) -> bool {
+        before.outcome == DecisionOutcome::Fallback
+            && self.ability().is_some_and(
+                |ability| matches!(ability, Ability::Able { since } if before.decided_at < since),
+            )
+    }
+
+    /// A trade that shows own counts for want of an answer is looked at again (law 8 ends with its
+    /// cause).
+    fn await_strategy(&self, verdicts: &[Verdict], seen: &mut Seen) {
+        let is_unanswered = verdicts.iter().any(|verdict| !verdict.synchronised);
+        let Some(ability) = self.ability().filter(|_| is_unanswered) else {
+            return;
+        };
+        if self.frame.cycle.closed_at.is_none() {
+            seen.is_waiting = true;
+            if let Ability::Aside { until } = ability {
+                again(seen, until);
+            }
+        }
+    }
+
+    fn ability(&self) -> Option<Ability> {
+        let name = self.look.group.strategy.as_ref()?;
+        Some(self.look.plugins.ability(name, self.look.now))
     }
 
     fn strategy_key(&self) -> StrategyKey {
