@@ -29,6 +29,7 @@ mod independent_clients;
 mod many_accounts;
 mod missing_rows;
 mod notices;
+mod observers;
 mod plugins;
 mod proof;
 mod recovery;
