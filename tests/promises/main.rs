@@ -30,6 +30,7 @@ mod many_accounts;
 mod missing_rows;
 mod notices;
 mod observers;
+mod old_news;
 mod plugins;
 mod proof;
 mod recovery;
