@@ -168,3 +168,31 @@ fn a_formatter_that_runs_is_refused_as_a_strategy_as_well() {
     let rig = Rig::new();
     strategy_is_refused(&rig, "limit-fill");
 }
+
+#[test]
+fn what_did_not_work_before_keeps_no_other_change_from_being_taken() {
+    let rig = Rig::new();
+    rig.put_plugin("max-count.wasm", b"this is no component");
+    let daemon = rig.start_ready();
+    rig.edit("settle = \"300ms\"", "settle = \"200ms\"");
+    wait_for_reload(&daemon, 0);
+}
+
+#[test]
+fn a_formatter_in_a_strategys_place_at_the_start_gives_way_to_a_strategy() {
+    let rig = Rig::new();
+    rig.put_plugin("house.wasm", component("plain"));
+    rig.edit("strategy = \"max-count\"", "strategy = \"house\"");
+    rig.append("[plugin.house]\n");
+    let daemon = rig.start_ready();
+    let told = rig.wait_for("system", 1).remove(0);
+    assert!(told.text.contains("asks for a strategy"), "{}", told.text);
+    rig.put_plugin("house.wasm", component("max-count"));
+    daemon.wait_for_event("plugin_loaded");
+    let mirror = [1, 2].map(|slot| rig.place("mirror", slot));
+    let main = rig.place("main", 1);
+    for order in [&mirror[0], &mirror[1], &main] {
+        rig.fill(order);
+    }
+    daemon.wait_for_counts(SYMBOL, [(1, 2), (2, 2)]);
+}
