@@ -20,7 +20,9 @@ use fillsync_config::{
     Account, Change, Channel as ChannelConfig, ChannelKind, Config, Step, Strategy,
 };
 use fillsync_core::execution::VenueKind;
-use fillsync_core::group::{CONFIDENCE_MIN, GroupRules, MemberRules};
+use fillsync_core::group::{
+    CONFIDENCE_MIN, GroupRules, MemberRules, PLACED_WITHIN, PRICE_TOLERANCE_BPS,
+};
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName};
 use fillsync_core::port::{Channel, Clock, Venue};
 use fillsync_core::time::HostTime;
@@ -383,6 +385,7 @@ impl App {
     fn dismiss_changed(&mut self, changes: &[Change]) {
         let leaving = &mut self.leaving;
         leaving.pollers.retain(|_, task| !task.is_finished());
+        leaving.listeners.retain(|_, task| !task.is_finished());
         leaving.deliverers.retain(|_, task| !task.is_finished());
         for change in changes {
             match change {
@@ -610,7 +613,10 @@ fn policy_of(config: &Config) -> anyhow::Result<Policy> {
                 deadline: group.deadline,
                 alert_max_age: group.alert_max_age,
                 slot_token: group.slot_token.as_ref().map(|token| token.regex().clone()),
-                confidence_min: CONFIDENCE_MIN,
+                // Both were checked to be within these bounds when the configuration was read.
+                confidence_min: u8::try_from(group.confidence_min).unwrap_or(100),
+                price_tolerance_bps: u32::try_from(group.price_tolerance_bps).unwrap_or(u32::MAX),
+                placed_within: group.placed_within,
             }),
             strategy: match &group.strategy {
                 Strategy::None => None,
@@ -654,6 +660,8 @@ fn alone(config: &Config, account: &Account) -> anyhow::Result<GroupPolicy> {
             alert_max_age: config.daemon.alert_max_age,
             slot_token: None,
             confidence_min: CONFIDENCE_MIN,
+            price_tolerance_bps: PRICE_TOLERANCE_BPS,
+            placed_within: PLACED_WITHIN,
         }),
         strategy: None,
         categories: BTreeMap::from([polled(account)]),

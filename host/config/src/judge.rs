@@ -183,6 +183,19 @@ fn judge_group(group: &Group, config: &Config, declared: &Declared<'_>, notes: &
         known.push("none");
         unknown_plugin(notes, &key("strategy"), name.as_str(), &known);
     }
+    for (name, value, most) in [
+        ("price_tolerance_bps", group.price_tolerance_bps, 10_000),
+        ("confidence_min", group.confidence_min, 100),
+    ] {
+        if value > most {
+            notes.misfit(
+                Error,
+                &key(name),
+                format!("`{name}` is {value}; it can be {most} at most"),
+                format!("write a number from 0 to {most}"),
+            );
+        }
+    }
     if group.deadline < group.settle {
         notes.misfit(
             Error,

@@ -169,6 +169,14 @@ section! {
         /// How the orders of two accounts are recognised as the same one: a regular expression over
         /// the client order id, with a group named `slot`. Without it they are matched by price.
         slot_token: Option<SlotToken>,
+        /// Orders that are matched by price are not surely the same one where their prices differ by
+        /// more than so many hundredths of a percent, ...
+        price_tolerance_bps: u64 = 100,
+        /// ... or where they were placed further apart than this.
+        placed_within: Duration = "24h",
+        /// How sure a match must be, in percent, before accounts are said to differ by it. Below that
+        /// they "cannot be compared".
+        confidence_min: u64 = 60,
         /// As in `[daemon]`, for this group. Default: that of `[daemon]`.
         alert_max_age: Duration,
     }

@@ -158,8 +158,6 @@ pub struct FillFact {
     pub source: Source,
     /// When we first saw it.
     pub seen_at: HostTime,
-    /// How it came to us.
-    pub source: Source,
 }
 
 /// The facts of one position of one member.

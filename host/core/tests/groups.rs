@@ -166,7 +166,6 @@ impl Account {
                 allocation: fold.apply(row, None),
                 source: row.source,
                 seen_at: HostTime::from_ms(row.executed_at.ms() + 50),
-                source: row.source,
             })
             .collect();
         BookFacts {

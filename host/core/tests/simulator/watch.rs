@@ -229,7 +229,6 @@ fn book(history: &History, account: &TrueAccount, sight: &Sight) -> BookFacts {
             allocation: fold.apply(&row, orders.get(&index)),
             source: row.source,
             seen_at: sight.first_seen(row.executed_at.ms()),
-            source: row.source,
         })
         .collect();
     let checked_at = VenueTime::from_ms(sight.orders_ms);

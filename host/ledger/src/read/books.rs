@@ -148,7 +148,6 @@ fn fills(
                 allocation: codec::allocation(row)?,
                 source: execution.source,
                 seen_at: host_time(row, "seen_at")?,
-                source: execution.source,
             };
             Ok((codec::lane(row)?, fill))
         },

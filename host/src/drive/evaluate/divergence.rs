@@ -6,7 +6,8 @@ use fillsync_core::alert::Count;
 use fillsync_core::cut::{self, Difference};
 use fillsync_core::group::Knowledge;
 use fillsync_core::id::AccountName;
-use fillsync_core::moment::{self, Verdict};
+use fillsync_core::judge;
+use fillsync_core::moment::Verdict;
 use fillsync_core::time::VenueTime;
 use fillsync_core::truth::Truth;
 use fillsync_core::view::View;
@@ -106,7 +107,7 @@ impl CycleLook<'_> {
             .slots
             .iter()
             .find(|slot| slot.key == difference.slot_key)
-            .and_then(|slot| moment::first_counted(self.rules(), self.frame.cycle, slot))
+            .and_then(|slot| judge::first_counted(self.rules(), self.frame.cycle, slot))
             .map_or(self.frame.cycle.opened_at, |(at, _)| at);
         DivergenceRow {
             symbol: self.look.symbol.clone(),

@@ -264,9 +264,15 @@ fn known(
     if orders_checked.len() < polled.len() {
         orders_checked.clear();
     }
+    let orders_checked_before = reader
+        .orders_checked_before(account)?
+        .into_iter()
+        .map(|(category, at)| (category, vec![at]))
+        .collect();
     Ok(Knowledge {
         coverage,
         orders_checked,
+        orders_checked_before,
     })
 }
 
