@@ -104,6 +104,8 @@ pub struct Leg {
     pub closed: Quantity,
     /// Its order was not read, and may have taken the place of one that is partly filled.
     pub may_continue_another: bool,
+    /// Its order was not read, and may have taken the place of any that was not seen at work since.
+    pub may_replace_another: bool,
     /// When the plan placed it.
     pub created_at: VenueTime,
     /// When its newest order last changed.
@@ -158,15 +160,13 @@ impl Leg {
             (Some(status), _, touched) if self.is_ahead && !(touched && status.is_open()) => {
                 LegState::Unknown
             }
-            (Some(OrderStatus::Cancelled | OrderStatus::Replaced), true, false) => {
-                LegState::Cancelled
-            }
+            // What took its place is not read yet.
+            (Some(OrderStatus::Replaced), _, _) => LegState::Unknown,
+            (Some(OrderStatus::Cancelled), true, false) => LegState::Cancelled,
             (Some(OrderStatus::Rejected), true, false) => LegState::Rejected,
-            (
-                Some(OrderStatus::Cancelled | OrderStatus::Replaced | OrderStatus::Rejected),
-                true,
-                true,
-            ) => LegState::PartialFinal,
+            (Some(OrderStatus::Cancelled | OrderStatus::Rejected), true, true) => {
+                LegState::PartialFinal
+            }
             // What an order that is not read yet wanted is not known: its fills may be all of it.
             (None, _, _) | (Some(OrderStatus::Unknown(_)), _, false) => LegState::Unknown,
             (_, _, true) => LegState::Partial,
@@ -323,22 +323,27 @@ fn is_entry_by_its_row(fill: &FillFact, entry_side: Side, cycle: Option<&Cycle>)
         && fill.stop == StopKind::None
 }
 
-/// Marks legs of unread orders that may go on with another leg: one that is partly filled, and was not
-/// seen at work after the first of their fills.
+/// Marks legs of unread orders that may go on with another leg: one that is not known to be over, and
+/// was not seen at work after the first of their fills.
 fn note_continuations(legs: &mut [Leg]) {
-    let unfinished: Vec<(OrderId, Option<VenueTime>)> = legs
+    let unfinished: Vec<(OrderId, Option<VenueTime>, bool)> = legs
         .iter()
-        .filter(|leg| !leg.fills.is_empty() && leg.completed_at.is_none())
+        .filter(|leg| leg.completed_at.is_none())
+        .filter(|leg| leg.ended_at().is_none() || leg.status == Some(OrderStatus::Replaced))
         .map(|leg| {
             let works = leg.status.as_ref().is_some_and(OrderStatus::is_open);
-            (leg.root.clone(), leg.checked_at.filter(|_| works))
+            let worked_at = leg.checked_at.filter(|_| works && !leg.gone);
+            (leg.root.clone(), worked_at, !leg.fills.is_empty())
         })
         .collect();
     for leg in legs.iter_mut().filter(|leg| leg.status.is_none()) {
         let first = leg.fills.first().map(|fill| fill.at);
-        leg.may_continue_another = unfinished
-            .iter()
-            .any(|(root, worked_at)| *root != leg.root && *worked_at < first);
+        for (root, worked_at, is_touched) in &unfinished {
+            if *root != leg.root && *worked_at < first {
+                leg.may_replace_another = true;
+                leg.may_continue_another |= is_touched;
+            }
+        }
     }
 }
 
@@ -453,6 +458,7 @@ impl Chain<'_> {
                 .map(|exit| exit.quantity)
                 .sum(),
             may_continue_another: false,
+            may_replace_another: false,
             created_at,
             updated_at: newest.map_or(created_at, |fact| fact.order.updated_at),
             checked_at: newest.map(|fact| fact.checked_at),

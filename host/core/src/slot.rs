@@ -255,7 +255,8 @@ fn place(
     };
     let pairs = pair_by_rank(&of_slots, &of_legs, nearness, &allows);
     for pair in pairs {
-        let is_unread = tokens.get(pair.leg) == Some(&Token::Unread);
+        let is_unread = tokens.get(pair.leg) == Some(&Token::Unread)
+            || member.legs.get(pair.leg).is_some_and(|leg| leg.may_replace_another);
         if let Some(slot) = slots.get_mut(pair.slot) {
             let confidence = if is_unread { 0 } else { pair.confidence };
             slot.join(member.account, pair.leg, SlotMatch::Rank, confidence);
@@ -327,8 +328,10 @@ fn placed_near(one: &Leg, two: &Leg, rules: MatchRules<'_>) -> bool {
 
 impl Slot {
     fn founded_by(account: &AccountName, index: usize, leg: &Leg, token: Token) -> Self {
-        // Without its token nobody can tell of whose slot it is.
-        let confidence = if token == Token::Unread { 0 } else { 100 };
+        // Without its order nobody can tell whose slot it is, if tokens do, or if it took the place of
+        // another.
+        let is_unread = token == Token::Unread || leg.may_replace_another;
+        let confidence = if is_unread { 0 } else { 100 };
         Self {
             ordinal: 0,
             key: format!("{account}/{}", leg.root),
@@ -397,8 +400,9 @@ fn absence(slots: &[Slot], slot: &Slot, member: &MemberLegs<'_>, rules: MatchRul
             Some(at) if at.legs.contains_key(&slot.founder) => at
                 .confidence_of(member.account)
                 .min(at.confidence_of(&slot.founder)),
-            _ if far <= tolerance_bps => 0,
-            _ => 100,
+            None => 0,
+            Some(_) if far <= tolerance_bps => 0,
+            Some(_) => 100,
         }
     };
     let of_set_aside = |leg: &Leg| {

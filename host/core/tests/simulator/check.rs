@@ -4,7 +4,7 @@
 //! claim is about. What the system does not claim is never an error here, except at the end, when it
 //! knows all, and where it calls a moment proven.
 
-use crate::history::{History, SETTLE_MS, TrueOrder};
+use crate::history::{History, LATE_MS, SETTLE_MS, TrueOrder};
 use crate::watch::Watch;
 use fillsync_core::cut;
 use fillsync_core::group::GroupRules;
@@ -117,14 +117,15 @@ impl Judge<'_> {
             let readiness = moment::readiness(rules, facts, cycle, &moment, now);
             let is_proven = readiness == Readiness::Proven;
             let view = moment::view_at(self.frame, moment.at, &shown_before, now);
-            self.counts(&moment, &view, is_proven)
+            let is_decided = !matches!(readiness, Readiness::Waiting { .. });
+            self.counts(&moment, &view, (is_proven, is_decided))
                 .map_err(|why| format!("moment {} ms: {why}", moment.at.ms()))?;
             self.shown(&view, &mut shown_before)?;
             (moment.at, &moment.counted, is_proven).hash(trace);
             for member in &view.members {
                 (member.detected, member.known, member.coverage_to).hash(trace);
             }
-            if !matches!(readiness, Readiness::Waiting { .. }) {
+            if is_decided {
                 outcome
                     .tally
                     .add(if is_proven { "proven" } else { "deadline" });
@@ -171,7 +172,12 @@ impl Judge<'_> {
     }
 
     /// Laws 3, 7 and I6: counts are the account's own, of one trade, and final where proven.
-    fn counts(&self, moment: &Moment, view: &View, is_proven: bool) -> Result<(), String> {
+    fn counts(
+        &self,
+        moment: &Moment,
+        view: &View,
+        (is_proven, is_decided): (bool, bool),
+    ) -> Result<(), String> {
         let at_ms = moment.at.ms();
         let cycle = self.frame.cycle;
         let trade_of = |account: &AccountName, ordinal: u32| {
@@ -199,7 +205,7 @@ impl Judge<'_> {
                 .iter()
                 .map(|trade| self.history.count(account, *trade, at_ms))
                 .sum();
-            claim(member.detected <= truly, || {
+            claim(!is_decided || member.detected <= truly, || {
                 format!(
                     "{} has {} and not {}",
                     member.account, truly, member.detected
@@ -210,7 +216,7 @@ impl Judge<'_> {
             }
             let legs = cycle.member(&member.account).map(|member| &member.legs);
             let orders_read = legs.is_some_and(|legs| legs.iter().all(|leg| leg.status.is_some()));
-            let all_seen = orders_read && at_ms < sight.proven_ms;
+            let all_seen = orders_read && at_ms + LATE_MS < sight.proven_ms;
             claim(!all_seen || member.detected == truly, || {
                 let detected = member.detected;
                 format!("{} has {truly}, seen are {detected}", member.account)
@@ -320,7 +326,8 @@ impl Judge<'_> {
         match order {
             Some(order) => {
                 self.same_rung(slot, order)?;
-                let until_ms = sight.proven_ms.max(sight.orders_ms);
+                // A row can be late, and so can the order that would tell.
+                let until_ms = (sight.proven_ms - LATE_MS).max(sight.orders_ms);
                 let counted_ms = order.counted_ms(self.history.counts_when);
                 claim(counted_ms.is_none_or(|at| at >= until_ms), || {
                     format!("it counted at {counted_ms:?}, known to {until_ms} ms")
@@ -455,7 +462,7 @@ impl Judge<'_> {
                     || (is_sure(&member.account) && is_sure(&slot.founder))
                     || !member.set_aside.is_empty()
             }
-            Some(Doubt::OrderUnknown) => false,
+            Some(Doubt::OrderUnknown) => cycle.leg(slot, member).is_some_and(|leg| leg.gone),
             Some(Doubt::Closed) => order.is_some_and(|order| {
                 order.over_ms().is_some() && order.entered_before(i64::MAX) == 0
             }),

@@ -1,18 +1,18 @@
 //! What really happened: every order and every fill of a group, known to nobody in the system.
 //!
-//! A history is made from a seed: a plan of limit orders for each trade, and what became of each
-//! order on each account. What counts when is worked out here by adding signed quantities, without
-//! the core's own fold, so that the two can contradict each other.
+//! What counts when is worked out here by adding signed quantities, without the core's own fold, so
+//! that the two can contradict each other. How a history is made stands in [`crate::make`].
 
-use crate::random::Random;
 use fillsync_core::execution::Side;
 use fillsync_core::id::{AccountName, OrderId};
-use fillsync_core::order::{OrderStatus, PositionSide};
+use fillsync_core::order::{Lane, OrderStatus};
 use fillsync_core::view::{CountsWhen, Role};
 use std::collections::BTreeMap;
 
 /// The group's settle and deadline, in milliseconds.
 pub(crate) const SETTLE_MS: i64 = 3_000;
+/// How late a row can appear behind others: less than the settle, which is there for it.
+pub(crate) const LATE_MS: i64 = 2_000;
 pub(crate) const DEADLINE_MS: i64 = 30_000;
 
 /// One fill of an order.
@@ -22,18 +22,35 @@ pub(crate) struct TrueFill {
     pub(crate) quantity: i64,
     /// How much of it enlarged the position.
     pub(crate) entered: i64,
+    /// So much later than others of its time it appears.
+    pub(crate) late_ms: i64,
+    /// Until then the venue shows it with a wrong price and another id.
+    pub(crate) corrected_ms: Option<i64>,
 }
 
-/// One order, from its birth to its end.
+/// One state of an order's terms: as it was placed, replaced or amended.
+#[derive(Debug, Clone, Hash)]
+pub(crate) struct TrueStep {
+    /// The same for every step of an order that is amended in place.
+    pub(crate) id: OrderId,
+    pub(crate) at_ms: i64,
+    pub(crate) price: i64,
+    /// What it wanted in all, with what had filled before.
+    pub(crate) quantity: i64,
+}
+
+/// One order of a plan, from its birth to its end, through all that took its place.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct TrueOrder {
     pub(crate) id: OrderId,
+    pub(crate) steps: Vec<TrueStep>,
+    pub(crate) lane: Lane,
     pub(crate) trade: usize,
     /// Which order of the plan; none for an exit.
     pub(crate) rung: Option<usize>,
     pub(crate) side: Side,
     pub(crate) is_limit: bool,
-    /// In ten-thousandths.
+    /// In ten-thousandths, in the end.
     pub(crate) price: i64,
     pub(crate) quantity: i64,
     pub(crate) created_ms: i64,
@@ -42,9 +59,22 @@ pub(crate) struct TrueOrder {
     pub(crate) ended: Option<(i64, OrderStatus)>,
     /// Whether its rows say what is left of it.
     pub(crate) says_leaves: bool,
+    /// The venue forgets it when it is over.
+    pub(crate) is_forgotten: bool,
 }
 
 impl TrueOrder {
+    /// The step that was in force at a moment.
+    pub(crate) fn step_at(&self, ms: i64) -> usize {
+        let begun = self.steps.iter().filter(|step| step.at_ms <= ms);
+        begun.count().max(1) - 1
+    }
+
+    /// Whether each step is an order of its own.
+    pub(crate) fn is_chain(&self) -> bool {
+        self.steps.len() > 1 && self.steps[0].id != self.steps[1].id
+    }
+
     pub(crate) fn filled_before(&self, ms: i64) -> i64 {
         self.fills
             .iter()
@@ -59,7 +89,7 @@ impl TrueOrder {
         fills.map(|fill| fill.entered).sum()
     }
 
-    fn completed_ms(&self) -> Option<i64> {
+    pub(crate) fn completed_ms(&self) -> Option<i64> {
         let last = self.fills.last()?;
         let filled: i64 = self.fills.iter().map(|fill| fill.quantity).sum();
         (filled == self.quantity).then_some(last.at_ms)
@@ -85,7 +115,8 @@ impl TrueOrder {
             return (OrderStatus::Filled, at);
         }
         let touched = self.fills.iter().map(|fill| fill.at_ms);
-        let last = touched.filter(|at| *at <= ms).max();
+        let changed = self.steps.iter().map(|step| step.at_ms);
+        let last = touched.chain(changed).filter(|at| *at <= ms).max();
         (OrderStatus::Open, last.unwrap_or(self.created_ms))
     }
 
@@ -104,6 +135,12 @@ pub(crate) struct TrueAccount {
     pub(crate) data_begin_ms: i64,
     /// The signed position then.
     pub(crate) opening: i64,
+    /// Long and short are positions of their own.
+    pub(crate) is_hedged: bool,
+    /// In hundredths: what is expected of it, in times of the plan.
+    pub(crate) ratio: i64,
+    /// Its rows say what of them closed a position.
+    pub(crate) says_closed: bool,
     pub(crate) orders: Vec<TrueOrder>,
     /// When its position was flat again, each time.
     pub(crate) flat_ms: Vec<i64>,
@@ -122,28 +159,14 @@ pub(crate) struct History {
     /// Trades are so far apart that exits and entries of two never overlap.
     pub(crate) is_separated: bool,
     pub(crate) price_tolerance_bps: u32,
+    /// A wrong price differs by one part in so many: less than from one rung to the next.
+    pub(crate) wrong_by: i64,
     /// Tokens that come again in a trade that follows at once are told apart by this alone.
     pub(crate) placed_within_ms: Option<i64>,
     pub(crate) accounts: Vec<TrueAccount>,
     pub(crate) end_ms: i64,
     /// Each order's account and index.
     pub(crate) by_id: BTreeMap<OrderId, (usize, usize)>,
-}
-
-/// One trade's plan.
-struct Plan {
-    trade: usize,
-    side: PositionSide,
-    start_ms: i64,
-    exit_ms: i64,
-    base_price: i64,
-    spacing: i64,
-    /// When price reaches each rung; none where it never does.
-    reached_ms: Vec<Option<i64>>,
-    /// The position before it is closed by its first order.
-    is_flip: bool,
-    /// It ends by its own exit orders, not by a flip.
-    exits: bool,
 }
 
 impl History {
@@ -169,351 +192,4 @@ impl History {
         });
         u32::try_from(counted.count()).unwrap()
     }
-
-    pub(crate) fn new(seed: u64) -> Self {
-        let mut random = Random::new(seed);
-        let random = &mut random;
-        let mirrors = if random.percent(6) {
-            random.between(4, 9)
-        } else {
-            random.between(1, 3)
-        };
-        let is_wide = random.percent(65);
-        let is_separated = random.percent(80);
-        let has_tokens = random.percent(30);
-        let plans = plans(random, is_wide, is_separated);
-        let counts_when = if random.percent(75) {
-            CountsWhen::Filled
-        } else {
-            CountsWhen::Touched
-        };
-        let mut accounts = Vec::new();
-        for index in 0..=mirrors {
-            let (name, role) = match index {
-                0 => ("main".to_owned(), Role::Main),
-                1.. if index == mirrors && index > 1 && random.percent(25) => {
-                    ("watcher".to_owned(), Role::Observer)
-                }
-                _ => (format!("mirror-{index}"), Role::Mirror),
-            };
-            accounts.push(account(random, &name, role, &plans));
-        }
-        let end_ms = plans.last().map_or(0, |plan| plan.exit_ms) + 120_000;
-        let mut by_id = BTreeMap::new();
-        for (at, account) in accounts.iter().enumerate() {
-            for (index, order) in account.orders.iter().enumerate() {
-                by_id.insert(order.id.clone(), (at, index));
-            }
-        }
-        Self {
-            seed,
-            counts_when,
-            has_tokens,
-            is_plain: is_wide && is_separated,
-            is_separated,
-            placed_within_ms: (has_tokens && !is_separated).then_some(5_000),
-            price_tolerance_bps: if is_wide && random.percent(50) {
-                100
-            } else {
-                10
-            },
-            accounts,
-            end_ms,
-            by_id,
-        }
-    }
-}
-
-fn plans(random: &mut Random, is_wide: bool, is_separated: bool) -> Vec<Plan> {
-    let trades = if random.percent(70) {
-        random.between(1, 2)
-    } else {
-        random.between(3, 4)
-    };
-    let mut plans: Vec<Plan> = Vec::new();
-    let mut start_ms = random.between(5_000, 20_000);
-    let mut side = if random.percent(50) {
-        PositionSide::Long
-    } else {
-        PositionSide::Short
-    };
-    for trade in 0..usize::try_from(trades).unwrap() {
-        let is_flip = trade > 0 && random.percent(15);
-        if let Some(before) = plans.last_mut().filter(|_| is_flip) {
-            before.exits = false;
-        }
-        if is_flip || random.percent(30) {
-            side = match side {
-                PositionSide::Long => PositionSide::Short,
-                PositionSide::Short => PositionSide::Long,
-            };
-        }
-        let depth = random.between(0, 5);
-        let mut at_ms = start_ms + random.between(2_000, 6_000);
-        let reached_ms: Vec<Option<i64>> = (0..random.between(1, 5))
-            .map(|rung| {
-                at_ms += random.between(0, 12_000);
-                (rung < depth || (is_flip && rung == 0)).then_some(at_ms)
-            })
-            .collect();
-        let exit_ms = at_ms + random.between(8_000, 60_000);
-        let spacing = if is_wide {
-            random.between(800_000, 900_000)
-        } else {
-            random.between(20_000, 150_000)
-        };
-        plans.push(Plan {
-            trade,
-            side,
-            start_ms,
-            exit_ms,
-            base_price: random.between(9_000_000, 11_000_000),
-            spacing,
-            reached_ms,
-            is_flip,
-            exits: true,
-        });
-        // Exits lag by up to twenty seconds; the deadline runs from the last of them.
-        let pause_ms = if is_separated {
-            random.between(52_000 + DEADLINE_MS, 120_000 + DEADLINE_MS)
-        } else {
-            random.between(500, 40_000)
-        };
-        start_ms = exit_ms + pause_ms;
-    }
-    plans
-}
-
-fn account(random: &mut Random, name: &str, role: Role, plans: &[Plan]) -> TrueAccount {
-    let mut account = TrueAccount {
-        name: AccountName::new(name).unwrap(),
-        role,
-        data_begin_ms: 0,
-        opening: 0,
-        orders: Vec::new(),
-        flat_ms: Vec::new(),
-    };
-    let says_leaves = random.percent(60);
-    for plan in plans {
-        if plan.is_flip {
-            end_others(&mut account.orders, plan);
-        }
-        let position = position(&account.orders, i64::MAX).abs();
-        let lag_ms = random.between(0, 800);
-        // Its own exit: nothing of the plan fills after it began.
-        let exit_ms = plan.exit_ms
-            + if random.percent(20) {
-                random.between(0, 20_000)
-            } else {
-                random.between(0, 3_000)
-            };
-        for rung in 0..plan.reached_ms.len() {
-            let order = rung_order(random, name, plan, rung, lag_ms, exit_ms, position);
-            if let Some(mut order) = order {
-                order.says_leaves = says_leaves;
-                account.orders.push(order);
-            }
-        }
-        if plan.exits {
-            exit(
-                random,
-                name,
-                plan,
-                exit_ms,
-                says_leaves,
-                &mut account.orders,
-            );
-        }
-    }
-    allocate(&mut account);
-    if random.percent(6) {
-        hide_the_beginning(random, &mut account);
-    }
-    account
-}
-
-/// What became of one order of the plan on one account.
-fn rung_order(
-    random: &mut Random,
-    name: &str,
-    plan: &Plan,
-    rung: usize,
-    lag_ms: i64,
-    exit_ms: i64,
-    position: i64,
-) -> Option<TrueOrder> {
-    let flips = plan.is_flip && rung == 0;
-    let fate = random.between(if flips { 40 } else { 0 }, 99);
-    if fate < 5 {
-        return None;
-    }
-    let depth = i64::try_from(rung).unwrap() * plan.spacing + random.between(0, 3_000);
-    let created_ms = plan.start_ms + lag_ms + i64::try_from(rung).unwrap() * 10;
-    let mut order = TrueOrder {
-        id: OrderId::new(format!("{name}-{}-L{rung}", plan.trade)).unwrap(),
-        trade: plan.trade,
-        rung: Some(rung),
-        side: plan.side.entry_side(),
-        is_limit: true,
-        price: match plan.side {
-            PositionSide::Long => plan.base_price - depth,
-            PositionSide::Short => plan.base_price + depth,
-        },
-        quantity: 10 * random.between(1, 9) + if flips { position } else { 0 },
-        created_ms,
-        fills: Vec::new(),
-        ended: None,
-        says_leaves: true,
-    };
-    let reached_ms = plan.reached_ms[rung];
-    let until_ms = exit_ms + random.between(-1_500, 1_500);
-    let at_exit = Some((until_ms, OrderStatus::Cancelled));
-    match (fate, reached_ms) {
-        (5..9, _) => order.ended = Some((created_ms, OrderStatus::Rejected)),
-        (9..14, _) => {
-            let at = created_ms + random.between(1_000, 15_000);
-            order.ended = Some((at.min(until_ms), OrderStatus::Cancelled));
-        }
-        (14..22, _) | (_, None) => order.ended = at_exit,
-        (_, Some(reached)) => {
-            let lag = if random.percent(7) && !flips {
-                random.between(5_000, 60_000)
-            } else {
-                random.between(0, 1_500)
-            };
-            let is_partial = (22..32).contains(&fate);
-            fill(random, &mut order, reached + lag, is_partial);
-            if !flips {
-                // What would fill after the exit began does not.
-                order
-                    .fills
-                    .retain(|fill| fill.at_ms < exit_ms.min(until_ms));
-            }
-            if order.completed_ms().is_none() {
-                let early = order.fills.last().map(|fill| fill.at_ms + 700);
-                let early = early.filter(|_| random.percent(50));
-                let at = early.map_or(until_ms, |at| at.min(until_ms));
-                order.ended = Some((at, OrderStatus::Cancelled));
-            }
-        }
-    }
-    Some(order)
-}
-
-fn fill(random: &mut Random, order: &mut TrueOrder, from_ms: i64, is_partial: bool) {
-    let mut left = if is_partial {
-        order.quantity / 2
-    } else {
-        order.quantity
-    };
-    let mut at_ms = from_ms;
-    for _ in 0..random.between(0, 2) {
-        let part = random.between(1, 9).min(left - 1);
-        if part < 1 {
-            break;
-        }
-        order.fills.push(TrueFill {
-            at_ms,
-            quantity: part,
-            entered: 0,
-        });
-        left -= part;
-        at_ms += random.between(0, 4_000);
-    }
-    order.fills.push(TrueFill {
-        at_ms,
-        quantity: left,
-        entered: 0,
-    });
-}
-
-/// A flip ends what was still open of the plan before.
-fn end_others(orders: &mut [TrueOrder], plan: &Plan) {
-    for order in orders {
-        if order.over_ms().is_none_or(|at| at > plan.start_ms) {
-            order.fills.retain(|fill| fill.at_ms < plan.start_ms);
-            order.ended = Some((plan.start_ms, OrderStatus::Cancelled));
-        }
-    }
-}
-
-fn exit(
-    random: &mut Random,
-    name: &str,
-    plan: &Plan,
-    exit_ms: i64,
-    says_leaves: bool,
-    orders: &mut Vec<TrueOrder>,
-) {
-    let quantity = position(orders, i64::MAX).abs();
-    if quantity == 0 {
-        return;
-    }
-    let mut order = TrueOrder {
-        id: OrderId::new(format!("{name}-{}-exit", plan.trade)).unwrap(),
-        trade: plan.trade,
-        rung: None,
-        side: plan.side.entry_side().opposite(),
-        is_limit: random.percent(30),
-        price: plan.base_price,
-        quantity,
-        created_ms: exit_ms,
-        fills: Vec::new(),
-        ended: None,
-        says_leaves,
-    };
-    fill(random, &mut order, exit_ms, false);
-    orders.push(order);
-}
-
-const fn signed(side: Side, quantity: i64) -> i64 {
-    match side {
-        Side::Buy => quantity,
-        Side::Sell => -quantity,
-    }
-}
-
-fn position(orders: &[TrueOrder], before_ms: i64) -> i64 {
-    orders
-        .iter()
-        .map(|order| signed(order.side, order.filled_before(before_ms)))
-        .sum()
-}
-
-/// Works out which part of each fill enlarged the position, in the order in which they happened.
-fn allocate(account: &mut TrueAccount) {
-    let mut rows: Vec<(i64, usize, usize)> = Vec::new();
-    for (at, order) in account.orders.iter().enumerate() {
-        let fills = order.fills.iter().enumerate();
-        rows.extend(fills.map(|(index, fill)| (fill.at_ms, at, index)));
-    }
-    rows.sort_unstable();
-    let mut position = 0;
-    for (at_ms, order, index) in rows {
-        let order = &mut account.orders[order];
-        let is_exit = order.rung.is_none();
-        let fill = &mut order.fills[index];
-        let after = position + signed(order.side, fill.quantity);
-        fill.entered = if position.signum() * after.signum() < 0 {
-            after.abs()
-        } else {
-            (after.abs() - position.abs()).max(0)
-        };
-        // Where trades overlap an exit can turn the position, which no venue lets a limit exit do.
-        order.is_limit &= !is_exit || fill.entered == 0;
-        if position != 0 && position.signum() * after.signum() <= 0 {
-            account.flat_ms.push(at_ms);
-        }
-        position = after;
-    }
-}
-
-/// The account was in its first position before the data begin.
-fn hide_the_beginning(random: &mut Random, account: &mut TrueAccount) {
-    let first = account.orders.iter().flat_map(|order| &order.fills);
-    let Some(first_ms) = first.map(|fill| fill.at_ms).min() else {
-        return;
-    };
-    account.data_begin_ms = first_ms + random.between(1, 9_000);
-    account.opening = position(&account.orders, account.data_begin_ms);
 }

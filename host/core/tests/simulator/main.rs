@@ -8,7 +8,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod check;
+mod facts;
 mod history;
+mod make;
 mod random;
 mod watch;
 
@@ -33,7 +35,7 @@ fn rules(history: &History) -> GroupRules {
             .map(|account| MemberRules {
                 account: account.name.clone(),
                 role: account.role,
-                ratio: rust_decimal::Decimal::ONE,
+                ratio: rust_decimal::Decimal::new(account.ratio, 2),
                 symbols: BTreeMap::new(),
             })
             .collect(),
@@ -158,6 +160,6 @@ fn a_seed_says_the_same_every_time() {
 /// simulator must find it, or it can find nothing.
 #[test]
 fn coverage_that_lies_is_caught() {
-    let (_, failures) = run_all(0, 60, true);
-    assert!(failures.len() > 20, "{} of 60 were caught", failures.len());
+    let (_, failures) = run_all(0, 100, true);
+    assert!(failures.len() > 20, "{} of 100 were caught", failures.len());
 }

@@ -5,18 +5,14 @@
 //! their own, behind the executions or ahead of them. At each step the facts are built as the ledger
 //! builds them, with the core's own fold.
 
-use crate::history::{DEADLINE_MS, History, SETTLE_MS, TrueAccount, TrueOrder};
+use crate::facts::books;
+use crate::history::{DEADLINE_MS, History, SETTLE_MS, TrueAccount};
 use crate::random::Random;
-use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
-use fillsync_core::cycle::{Book, BookFold, BookRule};
-use fillsync_core::execution::{Execution, ExecutionClass, Source};
-use fillsync_core::group::{BookFacts, FillFact, GroupFacts, Knowledge, OrderFact};
-use fillsync_core::id::{Category, ClientOrderId, ExecutionId, Market, Symbol};
-use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, StopKind};
+use fillsync_core::group::{GroupFacts, Knowledge};
+use fillsync_core::id::Category;
 use fillsync_core::time::{HostTime, VenueTime};
-use rust_decimal::Decimal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far one account was looked at.
 #[derive(Debug, Clone)]
@@ -29,8 +25,10 @@ pub(crate) struct Sight {
     pub(crate) orders_ms: i64,
     /// When they were read before.
     pub(crate) listed_ms: Vec<i64>,
-    /// As of when each order is known.
-    pub(crate) orders: BTreeMap<usize, i64>,
+    /// As of when each order is known: by its place in the history and its step.
+    pub(crate) orders: BTreeMap<(usize, usize), i64>,
+    /// Orders that the venue no longer keeps.
+    pub(crate) gone: BTreeSet<(usize, usize)>,
     outage_until_ms: i64,
     /// Steps of `seen_ms`, with when each was made.
     steps: Vec<(i64, i64)>,
@@ -55,6 +53,7 @@ impl<'a> Watch<'a> {
             orders_ms: 0,
             listed_ms: Vec::new(),
             orders: BTreeMap::new(),
+            gone: BTreeSet::new(),
             outage_until_ms: 0,
             steps: Vec::new(),
         };
@@ -96,7 +95,9 @@ impl<'a> Watch<'a> {
             self.facts
                 .books
                 .retain(|book| book.book.market.account != name);
-            self.facts.books.push(book(self.history, account, sight));
+            let now_ms = if is_last { i64::MAX } else { self.now_ms };
+            let books = books(self.history, account, sight, now_ms);
+            self.facts.books.extend(books);
         }
         if is_last {
             // Nothing waits any more.
@@ -127,6 +128,9 @@ impl Sight {
             self.seen_ms = self.seen_ms.max(now_ms - random.between(10, 2_000));
         }
         self.steps.push((self.seen_ms, now_ms));
+        if account.is_hedged {
+            self.read_filled(account, now_ms);
+        }
         if random.percent(70) {
             self.read_orders(account, now_ms, random);
         }
@@ -138,22 +142,36 @@ impl Sight {
         let before_ms = self.orders_ms;
         self.listed_ms.push(before_ms);
         self.orders_ms = self.orders_ms.max(now_ms - random.between(20, 1_500));
-        for (index, order) in account.orders.iter().enumerate() {
-            if order.created_ms > self.orders_ms {
+        for (key, life) in lives(account) {
+            if life.created_ms > self.orders_ms {
                 continue;
             }
+            let is_over = life.over_ms.is_some_and(|over| over <= self.orders_ms);
             // An order that came and filled between two lists is asked for because of its fills.
-            let unlisted = order.created_ms > before_ms
-                && !self.orders.contains_key(&index)
-                && order.over_ms().is_some_and(|over| over <= self.orders_ms)
-                && !order.fills.is_empty();
-            if unlisted && random.percent(40) {
+            let is_unlisted =
+                life.created_ms > before_ms && !self.orders.contains_key(&key) && is_over;
+            if is_unlisted && life.has_fills && !account.is_hedged && random.percent(40) {
                 continue;
+            }
+            if is_over && life.is_forgotten && self.orders.contains_key(&key) {
+                let was_open = life.over_ms > self.orders.get(&key).copied();
+                if was_open {
+                    self.gone.insert(key);
+                    continue;
+                }
             }
             let asked_ms = random.between(self.orders_ms, now_ms);
-            let is_over = order.over_ms().is_some_and(|over| over <= self.orders_ms);
             let as_of_ms = if is_over { asked_ms } else { self.orders_ms };
-            self.orders.insert(index, as_of_ms);
+            self.orders.insert(key, as_of_ms);
+        }
+    }
+
+    /// Which position a fill of a hedged account moved is known by its order alone: it is asked for.
+    fn read_filled(&mut self, account: &TrueAccount, now_ms: i64) {
+        for (key, life) in lives(account) {
+            if life.has_fills && life.created_ms < self.seen_ms && !self.gone.contains(&key) {
+                self.orders.entry(key).or_insert(now_ms);
+            }
         }
     }
 
@@ -161,14 +179,45 @@ impl Sight {
         self.proven_ms = until_ms;
         self.seen_ms = until_ms;
         self.orders_ms = until_ms - 2 * SETTLE_MS;
-        self.orders = (0..account.orders.len()).map(|at| (at, until_ms)).collect();
+        for (key, _) in lives(account) {
+            if !self.gone.contains(&key) {
+                self.orders.insert(key, until_ms);
+            }
+        }
         self.steps.push((until_ms, now_ms));
     }
 
-    fn first_seen(&self, at_ms: i64) -> HostTime {
+    pub(crate) fn first_seen(&self, at_ms: i64) -> HostTime {
         let step = self.steps.iter().find(|(seen_ms, _)| at_ms < *seen_ms);
         HostTime::from_ms(step.map_or(0, |(_, now_ms)| *now_ms))
     }
+}
+
+/// One order as the venue has it: a whole leg, or a step of a chain.
+struct Life {
+    created_ms: i64,
+    over_ms: Option<i64>,
+    has_fills: bool,
+    is_forgotten: bool,
+}
+
+fn lives(account: &TrueAccount) -> impl Iterator<Item = ((usize, usize), Life)> {
+    account.orders.iter().enumerate().flat_map(|(index, order)| {
+        let steps = if order.is_chain() { order.steps.len() } else { 1 };
+        (0..steps).map(move |step| {
+            let next = order.steps.get(step + 1).filter(|_| order.is_chain());
+            let over_ms = next.map_or_else(|| order.over_ms(), |next| Some(next.at_ms));
+            let is_own =
+                |at_ms: i64| !order.is_chain() || order.step_at(at_ms) == step;
+            let life = Life {
+                created_ms: order.steps[step].at_ms,
+                over_ms,
+                has_fills: order.fills.iter().any(|fill| is_own(fill.at_ms)),
+                is_forgotten: order.is_forgotten,
+            };
+            ((index, step), life)
+        })
+    })
 }
 
 fn knowledge(account: &TrueAccount, sight: &Sight, claimed_ms: Option<i64>) -> Knowledge {
@@ -191,142 +240,4 @@ fn knowledge(account: &TrueAccount, sight: &Sight, claimed_ms: Option<i64>) -> K
             .insert(category, before.collect());
     }
     knowledge
-}
-
-fn book(history: &History, account: &TrueAccount, sight: &Sight) -> BookFacts {
-    let market = Market {
-        account: account.name.clone(),
-        category: Category::new("linear").unwrap(),
-        symbol: Symbol::new("GTCUSDT").unwrap(),
-    };
-    let orders: BTreeMap<usize, Order> = sight
-        .orders
-        .iter()
-        .map(|(index, as_of_ms)| {
-            let order = &account.orders[*index];
-            (*index, seen_order(history, &market, order, *as_of_ms))
-        })
-        .collect();
-    let rule = BookRule::of(&market.category, &market.symbol);
-    let begin = VenueTime::from_ms(account.data_begin_ms);
-    let opening = Quantity::from_decimal(Decimal::from(account.opening));
-    let mut fold = BookFold::opening(rule, Lane::OneWay, opening, begin);
-    let fills = rows(account, &market, sight)
-        .into_iter()
-        .map(|(index, row)| FillFact {
-            order_id: row.order_id.clone(),
-            client_order_id: None,
-            execution_id: row.execution_id.clone(),
-            class: row.class.clone(),
-            side: row.side,
-            quantity: row.quantity,
-            price: row.price,
-            leaves_quantity: row.leaves_quantity,
-            order_kind: row.order_kind.clone(),
-            stop: row.stop,
-            executed_at: row.executed_at,
-            sequence: row.sequence(),
-            allocation: fold.apply(&row, orders.get(&index)),
-            source: row.source,
-            seen_at: sight.first_seen(row.executed_at.ms()),
-        })
-        .collect();
-    let checked_at = VenueTime::from_ms(sight.orders_ms);
-    BookFacts {
-        book: Book {
-            market,
-            lane: Lane::OneWay,
-        },
-        cycles: fold.take_changed(),
-        orders: orders
-            .into_values()
-            .map(|order| OrderFact {
-                order,
-                gone: false,
-                checked_at,
-            })
-            .collect(),
-        fills,
-    }
-}
-
-/// The rows seen so far, in the order in which they happened.
-fn rows(account: &TrueAccount, market: &Market, sight: &Sight) -> Vec<(usize, Execution)> {
-    let mut at: Vec<(i64, usize, usize)> = Vec::new();
-    for (order, facts) in account.orders.iter().enumerate() {
-        let fills = facts.fills.iter().enumerate();
-        at.extend(fills.map(|(index, fill)| (fill.at_ms, order, index)));
-    }
-    at.sort_unstable();
-    at.into_iter()
-        .enumerate()
-        .filter(|(_, (ms, _, _))| *ms >= account.data_begin_ms && *ms < sight.seen_ms)
-        .map(|(sequence, (_, order, index))| {
-            (order, row(&account.orders[order], index, market, sequence))
-        })
-        .collect()
-}
-
-fn row(order: &TrueOrder, index: usize, market: &Market, sequence: usize) -> Execution {
-    let fill = &order.fills[index];
-    let filled: i64 = order.fills[..=index].iter().map(|fill| fill.quantity).sum();
-    Execution {
-        market: market.clone(),
-        execution_id: ExecutionId::new(format!("{}-{index}", order.id)).unwrap(),
-        class: ExecutionClass::OrderFill,
-        order_id: Some(order.id.clone()),
-        client_order_id: None,
-        side: order.side,
-        quantity: Quantity::from_decimal(Decimal::from(fill.quantity)),
-        price: price(order),
-        fee: None,
-        is_maker: Some(true),
-        leaves_quantity: order
-            .says_leaves
-            .then(|| Quantity::from_decimal(Decimal::from(order.quantity - filled))),
-        closed_quantity: None,
-        order_kind: kind(order),
-        stop: StopKind::None,
-        venue_sequence: Some(i64::try_from(sequence).unwrap()),
-        executed_at: VenueTime::from_ms(fill.at_ms),
-        source: Source::Poll,
-        relation: fillsync_core::execution::Relation::Own,
-        raw: String::new(),
-    }
-}
-
-fn seen_order(history: &History, market: &Market, order: &TrueOrder, as_of_ms: i64) -> Order {
-    let (status, updated_ms): (OrderStatus, i64) = order.state_at(as_of_ms);
-    let token = |rung: usize| ClientOrderId::new(format!("plan-L{rung}-x")).unwrap();
-    Order {
-        market: market.clone(),
-        order_id: order.id.clone(),
-        client_order_id: order.rung.filter(|_| history.has_tokens).map(token),
-        side: order.side,
-        lane: Lane::OneWay,
-        kind: kind(order),
-        stop: StopKind::None,
-        reduce_only: order.rung.is_none() && order.entered_before(i64::MAX) == 0,
-        quantity: Some(Quantity::from_decimal(Decimal::from(order.quantity))),
-        price: order.is_limit.then(|| price(order)),
-        filled_quantity: Quantity::from_decimal(Decimal::from(order.filled_before(as_of_ms + 1))),
-        average_price: None,
-        status,
-        created_at: VenueTime::from_ms(order.created_ms),
-        updated_at: VenueTime::from_ms(updated_ms),
-        replaces: None,
-        raw: String::new(),
-    }
-}
-
-const fn kind(order: &TrueOrder) -> OrderKind {
-    if order.is_limit {
-        OrderKind::Limit
-    } else {
-        OrderKind::Market
-    }
-}
-
-fn price(order: &TrueOrder) -> Price {
-    Price::from_decimal(Decimal::new(order.price, 4))
 }
