@@ -15,8 +15,8 @@ use crate::execution::ExecutionClass;
 use crate::group::{BookFacts, FillFact, GroupRules, OrderFact};
 use crate::id::{AccountName, Currency, Symbol};
 use crate::join::{GroupCycle, MemberCycle};
-use crate::judge::{first_counted, judge};
 use crate::leg::{Leg, LegState};
+use crate::judge::{first_counted, is_sure_of, judge};
 use crate::moment::{Frame, Moment, Verdict, counted_at, counted_by, worst_truth};
 use crate::order::StopKind;
 use crate::slot::Slot;
@@ -145,6 +145,10 @@ pub fn fills(frame: Frame<'_>, moment: &Moment, view: &View, verdicts: &[Verdict
                 .iter()
                 .find(|slot| slot.ordinal == *ordinal)?;
             let leg = frame.cycle.leg(slot, member)?;
+            // An observer founds no slot: what it filled is told where it is surely the plan's.
+            if member.role == Role::Observer && !is_sure_of(frame, slot, member) {
+                return None;
+            }
             let verdict = verdicts
                 .iter()
                 .find(|verdict| &verdict.account == account)?;

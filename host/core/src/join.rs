@@ -246,7 +246,7 @@ fn sift(
 ) -> (Vec<Leg>, Vec<Leg>) {
     let start = own_start(&legs.of_plan, draft.opened_at, draft.closed_at).or(plan_start);
     let mut of_plan = Vec::new();
-    let mut set_aside = Vec::new();
+    let mut set_aside = legs.for_later;
     let all = legs.of_plan.into_iter().map(|leg| (leg, false));
     for (leg, is_from_before) in all.chain(legs.from_before.into_iter().map(|leg| (leg, true))) {
         if !leg.is_unfilled_and_over() && !is_from_before {

@@ -86,8 +86,14 @@ fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Ju
     let leg = cycle.leg(slot, member);
     let is_counted = leg.is_some_and(|leg| counted_at(leg, rules.counts_when).is_some());
     let reference = reference(frame, slot, member);
+    // What an unread order may have taken over is not seen to its end, nor is one that was amended
+    // since it was read.
+    let is_unseen = !is_counted
+        && leg.is_some_and(|leg| {
+            leg.may_be_replaced || leg.is_uncertain_by(VenueTime::from_us(i64::MAX))
+        });
     let (at, doubt) = match reference {
-        Ok(at) => (at, None),
+        Ok(at) => (at, is_unseen.then_some(Doubt::NotSeen)),
         Err(doubt) => (VenueTime::EPOCH, Some(doubt)),
     };
     let none = Knowledge::default();
@@ -111,6 +117,14 @@ fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Ju
         };
     }
     judgement
+}
+
+/// Whether a member's leg is surely the slot's, and its position surely the trade's.
+#[must_use]
+pub fn is_sure_of(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> bool {
+    let founder = frame.cycle.member(&slot.founder);
+    let is_same = founder.is_some_and(|founder| same_trade(frame, slot, founder, member).is_ok());
+    is_same && slot.confidence_of(&member.account) >= frame.rules.confidence_min
 }
 
 /// When the first of those filled a slot with whom a member can be compared there, or why it cannot be

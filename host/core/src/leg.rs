@@ -73,6 +73,8 @@ pub struct LegFill {
     pub seen_at: HostTime,
     /// How it came to us.
     pub source: Source,
+    /// The venue's row says what the order still wanted afterwards.
+    pub says_leaves: bool,
 }
 
 /// A leg.
@@ -106,6 +108,8 @@ pub struct Leg {
     pub may_continue_another: bool,
     /// Its order was not read, and may have taken the place of any that was not seen at work since.
     pub may_replace_another: bool,
+    /// An order that was not read may have taken its place.
+    pub may_be_replaced: bool,
     /// When the plan placed it.
     pub created_at: VenueTime,
     /// When its newest order last changed.
@@ -194,6 +198,14 @@ impl Leg {
         (is_over && !self.gone).then_some(self.updated_at)
     }
 
+    /// Whether nobody can tell if it was complete by a moment: its order was amended, or not, since it
+    /// was read, and its newest row does not say what was left.
+    #[must_use]
+    pub fn is_uncertain_by(&self, at: VenueTime) -> bool {
+        let newest = self.fills.iter().rfind(|fill| fill.at <= at);
+        newest.is_some_and(|fill| !fill.says_leaves && self.checked_at < Some(fill.at))
+    }
+
     /// Whether an order is one of the chain.
     #[must_use]
     pub fn has_order(&self, order_id: &OrderId) -> bool {
@@ -260,6 +272,14 @@ pub struct Legs {
     /// Orders that entered nothing, are over, and were placed before the position before was flat:
     /// for this plan, or for the one before.
     pub from_before: Vec<Leg>,
+    /// Orders that worked in this plan and filled in a later one.
+    pub for_later: Vec<Leg>,
+}
+
+enum Part {
+    OfPlan,
+    FromBefore,
+    ForLater,
 }
 
 /// The legs of one cycle of a book, or of the plan that has not filled yet (`cycle` is none).
@@ -295,8 +315,9 @@ pub fn legs_of(facts: &BookFacts, cycle: Option<&Cycle>, entry_side: Side, span:
     let mut legs = Legs::default();
     for (root, chain) in chains {
         match chain.into_leg(root, cycle, entry_side, span, is_current) {
-            Some((leg, true)) => legs.of_plan.push(leg),
-            Some((leg, false)) => legs.from_before.push(leg),
+            Some((leg, Part::OfPlan)) => legs.of_plan.push(leg),
+            Some((leg, Part::FromBefore)) => legs.from_before.push(leg),
+            Some((leg, Part::ForLater)) => legs.for_later.push(leg),
             None => {}
         }
     }
@@ -336,14 +357,19 @@ fn note_continuations(legs: &mut [Leg]) {
             (leg.root.clone(), worked_at, !leg.fills.is_empty())
         })
         .collect();
+    let mut replaced: BTreeSet<OrderId> = BTreeSet::new();
     for leg in legs.iter_mut().filter(|leg| leg.status.is_none()) {
         let first = leg.fills.first().map(|fill| fill.at);
         for (root, worked_at, is_touched) in &unfinished {
             if *root != leg.root && *worked_at < first {
                 leg.may_replace_another = true;
                 leg.may_continue_another |= is_touched;
+                replaced.insert(root.clone());
             }
         }
+    }
+    for leg in legs {
+        leg.may_be_replaced = replaced.contains(&leg.root);
     }
 }
 
@@ -374,7 +400,7 @@ impl Chain<'_> {
         side: Side,
         span: PlanSpan,
         is_current: bool,
-    ) -> Option<(Leg, bool)> {
+    ) -> Option<(Leg, Part)> {
         self.orders
             .sort_by_key(|fact| (fact.order.created_at, fact.order.order_id.clone()));
         self.fills.sort_by(|a, b| a.sequence.cmp(&b.sequence));
@@ -393,6 +419,7 @@ impl Chain<'_> {
                     price: fill.price,
                     seen_at: fill.seen_at,
                     source: fill.source,
+                    says_leaves: fill.leaves_quantity.is_some(),
                 })
             })
             .collect();
@@ -421,9 +448,12 @@ impl Chain<'_> {
         };
         let is_from_before = span.after.is_some_and(|after| created_at <= after)
             && span.begins_before_end(created_at);
-        if !belongs && (filled_anywhere || !is_from_before) {
-            return None;
-        }
+        let part = match (belongs, filled_anywhere) {
+            (true, _) => Part::OfPlan,
+            (false, false) if is_from_before => Part::FromBefore,
+            (false, true) if span.holds(created_at) => Part::ForLater,
+            (false, _) => return None,
+        };
         let before: Quantity = self
             .fills
             .iter()
@@ -459,12 +489,13 @@ impl Chain<'_> {
                 .sum(),
             may_continue_another: false,
             may_replace_another: false,
+            may_be_replaced: false,
             created_at,
             updated_at: newest.map_or(created_at, |fact| fact.order.updated_at),
             checked_at: newest.map(|fact| fact.checked_at),
             fills,
         };
-        Some((leg, belongs))
+        Some((leg, part))
     }
 
     /// The venue says what an order filled before it shows the fills.
@@ -513,10 +544,15 @@ impl Chain<'_> {
     /// which the venue says that nothing is left of the newest order.
     fn completed_at(&self, wanted: Option<Quantity>) -> Option<VenueTime> {
         let newest = self.orders.last().map(|fact| &fact.order.order_id);
+        let total: Quantity = self.fills.iter().map(|fill| fill.quantity).sum();
+        // More filled than it wanted when it was read: it was amended since.
+        let wanted = wanted.filter(|wanted| wanted.is_positive() && total <= *wanted);
         let mut filled = Quantity::ZERO;
         for fill in &self.fills {
             filled += fill.quantity;
-            let reached = wanted.is_some_and(|wanted| wanted.is_positive() && filled >= wanted);
+            let says_more = newest == fill.order_id.as_ref()
+                && fill.leaves_quantity.is_some_and(Quantity::is_positive);
+            let reached = wanted.is_some_and(|wanted| filled >= wanted) && !says_more;
             let nothing_left = fill.leaves_quantity.is_some_and(Quantity::is_zero)
                 && (newest.is_none() || newest == fill.order_id.as_ref());
             if reached || nothing_left {

@@ -157,12 +157,17 @@ pub fn readiness(
 }
 
 /// Whether an order of the member had filled by a moment, and may have come to count there or before,
-/// but was not read yet: what the plan wanted of it is not known before it is.
+/// but was not read since: what the plan wanted of it is not known before it is.
 fn has_unread_order(rules: &GroupRules, moment: &Moment, member: &MemberCycle) -> bool {
+    let is_unread = |leg: &Leg| match (&leg.status, rules.counts_when) {
+        (None, _) => leg.filled_by(moment.at).is_positive(),
+        (Some(_), CountsWhen::Filled) => leg.is_uncertain_by(moment.at),
+        (Some(_), CountsWhen::Touched) => false,
+    };
     member
         .legs
         .iter()
-        .filter(|leg| leg.status.is_none() && leg.filled_by(moment.at).is_positive())
+        .filter(|leg| is_unread(leg))
         .any(|leg| counted_at(leg, rules.counts_when).is_none_or(|at| at == moment.at))
 }
 

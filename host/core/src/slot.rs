@@ -259,6 +259,9 @@ fn place(
             || member.legs.get(pair.leg).is_some_and(|leg| leg.may_replace_another);
         if let Some(slot) = slots.get_mut(pair.slot) {
             let confidence = if is_unread { 0 } else { pair.confidence };
+            if member.role == Role::Observer && confidence < rules.confidence_min {
+                continue;
+            }
             slot.join(member.account, pair.leg, SlotMatch::Rank, confidence);
         }
     }
@@ -307,7 +310,8 @@ fn place_by_token(
                     && !slot.legs.contains_key(member.account)
                     && near == is_same_time
             });
-            if let Some(slot) = same {
+            let can_be_unsure = member.role != Role::Observer;
+            if let Some(slot) = same.filter(|_| can_be_unsure || is_same_time) {
                 // An order that is not read yet may be the one that took its place.
                 let is_sure = is_same_time && !(is_over && has_unread);
                 let confidence = if is_sure { 100 } else { 0 };

@@ -10,6 +10,7 @@ use fillsync_core::cut;
 use fillsync_core::group::GroupRules;
 use fillsync_core::id::{AccountName, OrderId, Symbol};
 use fillsync_core::join::{MemberCycle, join};
+use fillsync_core::leg::Leg;
 use fillsync_core::moment::{self, Answer, Frame, Moment, Readiness};
 use fillsync_core::order::{OrderStatus, PositionSide};
 use fillsync_core::slot::Slot;
@@ -215,11 +216,15 @@ impl Judge<'_> {
                 continue;
             }
             let legs = cycle.member(&member.account).map(|member| &member.legs);
-            let orders_read = legs.is_some_and(|legs| legs.iter().all(|leg| leg.status.is_some()));
+            let read_since = |leg: &Leg| {
+                leg.status.is_some() && !leg.is_uncertain_by(moment.at)
+            };
+            let orders_read = legs.is_some_and(|legs| legs.iter().all(read_since));
             let all_seen = orders_read && at_ms + LATE_MS < sight.proven_ms;
             claim(!all_seen || member.detected == truly, || {
                 let detected = member.detected;
-                format!("{} has {truly}, seen are {detected}", member.account)
+                let order = &self.history.accounts[account].orders;
+                format!("{} has {truly}, seen are {detected}: {order:?} {}", member.account, self.told())
             })?;
             if !is_proven {
                 continue;
@@ -330,7 +335,7 @@ impl Judge<'_> {
                 let until_ms = (sight.proven_ms - LATE_MS).max(sight.orders_ms);
                 let counted_ms = order.counted_ms(self.history.counts_when);
                 claim(counted_ms.is_none_or(|at| at >= until_ms), || {
-                    format!("it counted at {counted_ms:?}, known to {until_ms} ms")
+                    format!("it counted at {counted_ms:?}, known to {until_ms} ms: {order:?}, {}, {root:?}", self.told())
                 })?;
                 self.kind(difference.truth, account, order)
             }

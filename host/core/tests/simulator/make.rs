@@ -392,7 +392,10 @@ fn change_terms(random: &mut Random, orders: &mut [TrueOrder], is_wide: bool) {
         };
         let filled = order.filled_before(at_ms);
         order.steps[0].price += off;
-        order.steps[0].quantity = filled + random.between(1, 90);
+        // Without a word of what is left, a sum that reaches what was wanted before looks complete.
+        let sums: Vec<i64> = order.fills.iter().map(|fill| order.filled_before(fill.at_ms + 1)).collect();
+        let wanted = filled + random.between(1, 90);
+        order.steps[0].quantity = (wanted..).find(|wanted| !sums.contains(wanted)).unwrap();
         let mut next = TrueStep { at_ms, ..last };
         if is_replaced {
             next.id = OrderId::new(format!("{}-again", order.id)).unwrap();
