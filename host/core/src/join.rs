@@ -8,7 +8,7 @@
 
 use crate::cycle::{Book, Cycle, CycleStart};
 use crate::group::{BookFacts, GroupFacts, GroupRules, MemberRules};
-use crate::id::AccountName;
+use crate::id::{AccountName, OrderId};
 use crate::leg::{Leg, Legs, PlanSpan, legs_of, sort_best_first};
 use crate::order::PositionSide;
 use crate::slot::{MatchRules, MemberLegs, Slot, match_slots};
@@ -74,6 +74,22 @@ impl GroupCycle {
         slot.legs
             .get(&member.account)
             .and_then(|index| member.legs.get(*index))
+    }
+
+    /// Whether a slot is the one that was stored under a name, "account/order": the order that founds
+    /// it can change when main places its own later, and a chain's when an older order of it is read;
+    /// the orders in it stay.
+    #[must_use]
+    pub fn answers_to(&self, slot: &Slot, stored_key: &str) -> bool {
+        stored_key == slot.key
+            || self.members.iter().any(|member| {
+                let order = stored_key
+                    .strip_prefix(member.account.as_str())
+                    .and_then(|rest| rest.strip_prefix('/'))
+                    .and_then(|order| OrderId::new(order).ok());
+                let leg = self.leg(slot, member);
+                leg.zip(order).is_some_and(|(leg, order)| leg.has_order(&order))
+            })
     }
 
     /// The cycles of which it is made.
