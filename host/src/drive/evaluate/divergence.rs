@@ -84,20 +84,12 @@ impl CycleLook<'_> {
         }
     }
 
-    /// Whether a stored slot is the one of a difference: the order that founds a slot can change when
-    /// main places its own later, but the orders in it stay.
+    /// Whether a stored slot is the one of a difference: the order that founds a slot can change, the
+    /// orders in it stay.
     fn is_same_slot(&self, stored_key: &str, difference: &Difference) -> bool {
-        let slots = &self.frame.cycle.slots;
-        let slot = slots.iter().find(|slot| slot.key == difference.slot_key);
-        stored_key == difference.slot_key
-            || slot.is_some_and(|slot| {
-                self.frame.cycle.members.iter().any(|member| {
-                    self.frame
-                        .cycle
-                        .leg(slot, member)
-                        .is_some_and(|leg| stored_key == format!("{}/{}", member.account, leg.root))
-                })
-            })
+        let cycle = self.frame.cycle;
+        let slot = cycle.slots.iter().find(|slot| slot.key == difference.slot_key);
+        slot.is_some_and(|slot| cycle.answers_to(slot, stored_key))
     }
 
     fn divergence_row(&self, difference: &Difference) -> DivergenceRow {
