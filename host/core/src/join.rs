@@ -274,7 +274,7 @@ fn sift(
         // Its own orders may all be of a later plan, while it looks as if this one went on.
         let earliest = plan_start.map_or(from, |plan_start| plan_start.min(from));
         let is_placed_with_it = leg.created_at >= from.minus(rules.settle);
-        let worked_in_it = ended_at.is_none_or(|at| at >= from) && !is_from_before;
+        let worked_in_it = ended_at.is_some_and(|at| at >= from) && !is_from_before;
         if start.is_some() && (is_placed_with_it || worked_in_it) {
             of_plan.push(leg);
         } else if start.is_none() || ended_at.is_none_or(|at| at.plus(rules.deadline) >= earliest) {

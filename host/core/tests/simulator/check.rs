@@ -43,6 +43,8 @@ pub(crate) struct Outcome {
     pub(crate) decisions: Vec<String>,
     /// The identities of the fill alerts.
     pub(crate) alerts: BTreeSet<String>,
+    /// The venue forgot orders before their end was seen: not every way of watching knows the same.
+    pub(crate) has_gone: bool,
     /// A hash of everything that was said at every instant.
     pub(crate) trace: u64,
     pub(crate) tally: Tally,
@@ -87,8 +89,10 @@ pub(crate) fn watch(
     }
     let gone: Vec<_> = alerts_before.difference(&outcome.alerts).collect();
     if !gone.is_empty() {
-        return Err(format!("alerts that the end does not know: {gone:?}"));
+        let has_gone = watch.sights.iter().any(|sight| !sight.gone.is_empty());
+        return Err(format!("alerts that the end does not know: {gone:?}, {has_gone}"));
     }
+    outcome.has_gone = watch.sights.iter().any(|sight| !sight.gone.is_empty());
     outcome.trace = trace.finish();
     Ok(outcome)
 }
@@ -466,6 +470,7 @@ impl Judge<'_> {
                 !self.history.is_plain
                     || (is_sure(&member.account) && is_sure(&slot.founder))
                     || !member.set_aside.is_empty()
+                    || cycle.members.iter().flat_map(|member| &member.legs).any(|leg| leg.gone)
             }
             Some(Doubt::OrderUnknown) => cycle.leg(slot, member).is_some_and(|leg| leg.gone),
             Some(Doubt::Closed) => order.is_some_and(|order| {
