@@ -88,7 +88,8 @@ impl GroupCycle {
                     .and_then(|rest| rest.strip_prefix('/'))
                     .and_then(|order| OrderId::new(order).ok());
                 let leg = self.leg(slot, member);
-                leg.zip(order).is_some_and(|(leg, order)| leg.has_order(&order))
+                leg.zip(order)
+                    .is_some_and(|(leg, order)| leg.has_order(&order))
             })
     }
 
@@ -272,12 +273,15 @@ fn sift(
         let ended_at = leg.ended_at();
         let from = start.unwrap_or(draft.opened_at);
         // Its own orders may all be of a later plan, while it looks as if this one went on.
-        let earliest = plan_start.map_or(from, |plan_start| plan_start.min(from));
+        // While no order that entered was read, nobody knows when the plan was placed.
+        let is_long_before = plan_start.is_some_and(|plan_start| {
+            ended_at.is_some_and(|at| at.plus(rules.deadline) < plan_start.min(from))
+        });
         let is_placed_with_it = leg.created_at >= from.minus(rules.settle);
         let worked_in_it = ended_at.is_some_and(|at| at >= from) && !is_from_before;
         if start.is_some() && (is_placed_with_it || worked_in_it) {
             of_plan.push(leg);
-        } else if start.is_none() || ended_at.is_none_or(|at| at.plus(rules.deadline) >= earliest) {
+        } else if !is_long_before {
             set_aside.push(leg);
         }
     }

@@ -256,7 +256,10 @@ fn place(
     let pairs = pair_by_rank(&of_slots, &of_legs, nearness, &allows);
     for pair in pairs {
         let is_unread = tokens.get(pair.leg) == Some(&Token::Unread)
-            || member.legs.get(pair.leg).is_some_and(|leg| leg.may_replace_another);
+            || member
+                .legs
+                .get(pair.leg)
+                .is_some_and(|leg| leg.may_replace_another);
         if let Some(slot) = slots.get_mut(pair.slot) {
             let confidence = if is_unread { 0 } else { pair.confidence };
             if member.role == Role::Observer && confidence < rules.confidence_min {
@@ -415,11 +418,8 @@ fn absence(slots: &[Slot], slot: &Slot, member: &MemberLegs<'_>, rules: MatchRul
             return if token == slot.token { 0 } else { 100 };
         }
         let far = distance_bps(leg.price, slot.reference_price);
-        if far.is_some_and(|far| far > tolerance_bps) {
-            100
-        } else {
-            0
-        }
+        let is_far = far.is_some_and(|far| far > REACH_BPS.max(tolerance_bps));
+        if is_far { 100 } else { 0 }
     };
     let own = member.legs.iter().enumerate();
     let of_legs = own.map(|(index, leg)| of_leg(index, leg));

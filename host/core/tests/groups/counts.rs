@@ -189,7 +189,9 @@ fn a_cycle_that_opens_within_the_deadline_joins_and_a_later_one_does_not() {
                     .limit("L1", "0.2210")
                     .fill("L1", 10_000)
                     .trade("exit", Side::Buy, "150", 20_000),
-                Account::new("mirror").limit("L1", "0.2210").fill("L1", at_ms),
+                Account::new("mirror")
+                    .limit("L1", "0.2210")
+                    .fill("L1", at_ms),
             ],
             &[("main", 90_000), ("mirror", 90_000)],
         );
@@ -208,7 +210,11 @@ fn a_settled_cycle_takes_no_part_any_more() {
         ],
         &[("main", 60_000), ("mirror", 60_000)],
     );
-    let all: Vec<_> = facts.books.iter().map(|book| (book.book.clone(), 1)).collect();
+    let all: Vec<_> = facts
+        .books
+        .iter()
+        .map(|book| (book.book.clone(), 1))
+        .collect();
     facts.settled.extend(all);
     assert_eq!(join(&rules, &facts, PositionSide::Short), []);
 }

@@ -221,7 +221,10 @@ pub(crate) fn facts(accounts: Vec<Account>, known_to_ms: &[(&str, i64)]) -> Grou
                         Window::new(VenueTime::EPOCH, to),
                     )]),
                     orders_checked: BTreeMap::from([(category.clone(), to)]),
-                    orders_checked_before: BTreeMap::from([(category, vec![VenueTime::from_ms(to.ms() - 3_000)])]),
+                    orders_checked_before: BTreeMap::from([(
+                        category,
+                        vec![VenueTime::from_ms(to.ms() - 3_000)],
+                    )]),
                 };
                 (AccountName::new(account).unwrap(), knowledge)
             })

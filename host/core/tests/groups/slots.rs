@@ -66,10 +66,15 @@ fn prices_too_far_apart_cannot_be_compared() {
 fn a_rank_match_within_the_tolerance_is_compared() {
     let rules = rules(&PAIR);
     let facts = pair(
-        Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+        Account::new("main")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000),
         Account::new("mirror").limit("L1", "0.2214"),
     );
-    assert_eq!(judged(&rules, &facts, "main/main-L1", "mirror"), (Truth::Lagging, None));
+    assert_eq!(
+        judged(&rules, &facts, "main/main-L1", "mirror"),
+        (Truth::Lagging, None)
+    );
     let slot = &only(&rules, &facts).slots[0];
     assert!((60..95).contains(&slot.confidence), "{}", slot.confidence);
 }
@@ -80,12 +85,18 @@ fn a_rank_match_outside_the_tolerance_cannot_be_compared() {
     let mut rules = rules(&PAIR);
     rules.price_tolerance_bps = 10;
     let facts = pair(
-        Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+        Account::new("main")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000),
         Account::new("mirror").limit("L1", "0.2214"),
     );
     let unknown = (Truth::Unknown, Some(Doubt::CannotCompare));
     assert_eq!(judged(&rules, &facts, "main/main-L1", "mirror"), unknown);
-    assert_eq!(only(&rules, &facts).slots[0].confidence, 0, "it is stored as unsure");
+    assert_eq!(
+        only(&rules, &facts).slots[0].confidence,
+        0,
+        "it is stored as unsure"
+    );
 }
 
 #[test]
@@ -93,7 +104,9 @@ fn a_stricter_threshold_makes_a_match_incomparable() {
     let mut rules = rules(&PAIR);
     rules.confidence_min = 96;
     let facts = pair(
-        Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+        Account::new("main")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000),
         Account::new("mirror").limit("L1", "0.2210"),
     );
     let unknown = (Truth::Unknown, Some(Doubt::CannotCompare));
@@ -105,7 +118,9 @@ fn orders_placed_too_far_apart_cannot_be_compared() {
     let mut rules = rules(&PAIR);
     rules.placed_within = Duration::from_secs(5);
     let placed_at = |ms: i64| {
-        let main = Account::new("main").limit("L1", "0.2210").fill("L1", 10_000);
+        let main = Account::new("main")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000);
         let mirror = Account::new("mirror").limit("L1", "0.2210");
         let at = VenueTime::from_ms(ms);
         pair(main, mirror.with("L1", |order| order.created_at = at))
@@ -143,7 +158,10 @@ fn a_missing_leg_is_missing_only_where_the_others_surely_match() {
             .fill("L2", 10_000)
     };
     let sure = pair(main(), Account::new("mirror").limit("L1", "0.2210"));
-    assert_eq!(judged(&rules, &sure, "main/main-L2", "mirror"), (Truth::Missing, None));
+    assert_eq!(
+        judged(&rules, &sure, "main/main-L2", "mirror"),
+        (Truth::Missing, None)
+    );
     // Its only other order is 1.8 percent from each: it may be the one that is asked for.
     let unsure = pair(main(), Account::new("mirror").limit("L1", "0.2250"));
     let unknown = (Truth::Unknown, Some(Doubt::CannotCompare));
@@ -157,7 +175,9 @@ fn an_unsure_third_account_takes_nothing_from_the_other_two() {
     rules.price_tolerance_bps = 10;
     let facts = facts(
         vec![
-            Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+            Account::new("main")
+                .limit("L1", "0.2210")
+                .fill("L1", 10_000),
             Account::new("mirror").limit("L1", "0.2210"),
             Account::new("other").limit("L1", "0.2214"),
         ],
@@ -175,7 +195,9 @@ fn members_of_another_ratio_are_matched_and_counted_as_they_are() {
     rules.members[1].ratio = Decimal::new(5, 1);
     let half = Quantity::parse("75").unwrap();
     let facts = pair(
-        Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+        Account::new("main")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000),
         Account::new("mirror")
             .limit("L1", "0.2210")
             .with("L1", |order| order.quantity = Some(half))
@@ -200,11 +222,15 @@ fn a_chain_of_replaced_orders_is_one_leg() {
             .status("L1", OrderStatus::Replaced, 9_500)
             .limit("L1b", "0.2210")
             .replacing("L1", 9_500)
-            .with("L1b", |order| order.quantity = Some(Quantity::parse("90").unwrap()))
+            .with("L1b", |order| {
+                order.quantity = Some(Quantity::parse("90").unwrap())
+            })
             .trade("L1b", Side::Sell, "90", 10_000)
     };
     let facts = pair(
-        Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+        Account::new("main")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000),
         chain(Account::new("mirror")),
     );
     let cycle = only(&rules, &facts);
@@ -219,7 +245,9 @@ fn a_chain_of_replaced_orders_is_one_leg() {
 fn an_order_whose_successor_is_not_read_is_not_called_cancelled() {
     let rules = rules(&PAIR);
     let facts = pair(
-        Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
+        Account::new("main")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000),
         Account::new("mirror")
             .limit("L1", "0.2210")
             .status("L1", OrderStatus::Replaced, 9_500),
@@ -234,15 +262,30 @@ fn an_order_amended_in_place_is_one_leg_at_its_newest_terms() {
     let amended = |quantity: &'static str| {
         let mut mirror = Account::new("mirror")
             .limit("L1", "0.2210")
-            .with("L1", |order| order.quantity = Some(Quantity::parse(quantity).unwrap()))
+            .with("L1", |order| {
+                order.quantity = Some(Quantity::parse(quantity).unwrap())
+            })
             .trade("L1", Side::Sell, "100", 10_000);
         mirror.checked_ms = 9_000;
-        pair(Account::new("main").limit("L1", "0.2210").fill("L1", 10_000), mirror)
+        pair(
+            Account::new("main")
+                .limit("L1", "0.2210")
+                .fill("L1", 10_000),
+            mirror,
+        )
     };
     let truth = |quantity| judged(&rules, &amended(quantity), "main/main-L1", "mirror").0;
-    assert_eq!(truth("100"), Truth::Aligned, "amended down to what it filled");
+    assert_eq!(
+        truth("100"),
+        Truth::Aligned,
+        "amended down to what it filled"
+    );
     // It was last read before it filled, and its rows do not say what is left.
-    assert_eq!(truth("90"), Truth::Unknown, "more filled than it wanted when it was read");
+    assert_eq!(
+        truth("90"),
+        Truth::Unknown,
+        "more filled than it wanted when it was read"
+    );
 }
 
 #[test]
@@ -250,14 +293,26 @@ fn a_slot_is_known_by_any_order_of_it_when_its_founder_changes() {
     // The mirror's order founds the slot; then main's appears and founds it instead. What was stored
     // under the mirror's name is the same slot still.
     let rules = rules(&PAIR);
-    let mirror = || Account::new("mirror").limit("L1", "0.2210").fill("L1", 10_000);
+    let mirror = || {
+        Account::new("mirror")
+            .limit("L1", "0.2210")
+            .fill("L1", 10_000)
+    };
     let before = only(&rules, &pair(Account::new("main"), mirror()));
     let stored = before.slots[0].key.clone();
     assert_eq!(stored, "mirror/mirror-L1");
-    let after = only(&rules, &pair(Account::new("main").limit("L1", "0.2210"), mirror()));
+    let after = only(
+        &rules,
+        &pair(Account::new("main").limit("L1", "0.2210"), mirror()),
+    );
     assert_eq!(after.slots[0].key, "main/main-L1");
     assert!(after.answers_to(&after.slots[0], &stored));
     assert!(!after.answers_to(&after.slots[0], "mirror/mirror-L2"));
-    let all = differences(&rules, &pair(Account::new("main"), mirror()), &before, 60_000);
+    let all = differences(
+        &rules,
+        &pair(Account::new("main"), mirror()),
+        &before,
+        60_000,
+    );
     assert_eq!(all.len(), 2);
 }

@@ -160,7 +160,9 @@ fn a_member_in_another_trade_is_held_to_nothing() {
                 .limit("L1", "0.2210")
                 .fill("L1", 10_000)
                 .trade("exit", Side::Buy, "150", 20_000),
-            Account::new("mirror").limit("L1", "0.2210").fill("L1", 25_000),
+            Account::new("mirror")
+                .limit("L1", "0.2210")
+                .fill("L1", 25_000),
         ],
         &[("main", 60_000), ("mirror", 60_000)],
     );
@@ -174,8 +176,12 @@ fn a_trade_that_is_not_seen_to_go_on_joins_nobody_yet() {
     let rules = rules(&PAIR);
     let facts = facts(
         vec![
-            Account::new("main").limit("L1", "0.2210").fill("L1", 10_000),
-            Account::new("mirror").limit("L1", "0.2210").fill("L1", 25_000),
+            Account::new("main")
+                .limit("L1", "0.2210")
+                .fill("L1", 10_000),
+            Account::new("mirror")
+                .limit("L1", "0.2210")
+                .fill("L1", 25_000),
         ],
         &[("main", 15_000), ("mirror", 60_000)],
     );
@@ -190,7 +196,11 @@ fn nothing_is_missing_before_coverage_has_passed_the_order_list() {
     let rules = rules(&PAIR);
     let look = |coverage_ms: i64| {
         let mut facts = facts(
-            vec![Account::new("main").limit("L1", "0.2210").fill("L1", 10_000)],
+            vec![
+                Account::new("main")
+                    .limit("L1", "0.2210")
+                    .fill("L1", 10_000),
+            ],
             &[("main", 60_000), ("mirror", coverage_ms)],
         );
         for knowledge in facts.knowledge.values_mut() {
@@ -239,7 +249,10 @@ fn an_order_that_closed_the_position_before_failed_at_nothing() {
     let rules = rules(&PAIR);
     let facts = facts(
         vec![
-            Account::new("main").limit("L1", "0.2210").limit("L2", "0.2215").fill("L1", 10_000),
+            Account::new("main")
+                .limit("L1", "0.2210")
+                .limit("L2", "0.2215")
+                .fill("L1", 10_000),
             Account::new("mirror")
                 .limit("L1", "0.2210")
                 .limit("L2", "0.2215")
@@ -265,7 +278,11 @@ fn a_leg_is_complete_when_its_row_says_that_nothing_is_left() {
         &[("main", 60_000), ("mirror", 60_000)],
     );
     let cycle = only(&rules, &facts);
-    assert!(truths(&rules, &facts, &cycle, 60_000).contains(&(1, "mirror".to_owned(), Truth::Aligned)));
+    assert!(truths(&rules, &facts, &cycle, 60_000).contains(&(
+        1,
+        "mirror".to_owned(),
+        Truth::Aligned
+    )));
 }
 
 #[test]
@@ -275,7 +292,10 @@ fn an_observer_is_not_waited_for() {
     let cycle = only(&rules, &facts);
     let ready = &moment::moments(&rules, &cycle)[0];
     let now = HostTime::from_ms(10_100);
-    assert_eq!(moment::readiness(&rules, &facts, &cycle, ready, now), Readiness::Proven);
+    assert_eq!(
+        moment::readiness(&rules, &facts, &cycle, ready, now),
+        Readiness::Proven
+    );
     let all = differences(&rules, &facts, &cycle, 60_000);
     assert!(all.iter().all(|one| !one.is_confirmed), "{all:?}");
 }

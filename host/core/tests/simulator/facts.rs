@@ -120,7 +120,11 @@ fn rows(
             let order = &account.orders[index];
             let appears_ms = ms + order.fills[fill].late_ms;
             let is_seen = ms >= account.data_begin_ms && appears_ms < sight.seen_ms;
-            let step = if order.is_chain() { order.step_at(ms) } else { 0 };
+            let step = if order.is_chain() {
+                order.step_at(ms)
+            } else {
+                0
+            };
             let row = || row(history, account, order, fill, market, sequence, now_ms);
             is_seen.then(|| ((index, step), appears_ms, row()))
         })
@@ -181,14 +185,22 @@ fn seen_order(
 ) -> Order {
     let (mut status, mut updated_ms): (OrderStatus, i64) = order.state_at(as_of_ms);
     let is_chain = order.is_chain();
-    let terms = &order.steps[if is_chain { step } else { order.step_at(as_of_ms) }];
+    let terms = &order.steps[if is_chain {
+        step
+    } else {
+        order.step_at(as_of_ms)
+    }];
     let begin_ms = order.steps[step].at_ms;
     let next = order.steps.get(step + 1).filter(|_| is_chain);
     if let Some(next) = next.filter(|next| next.at_ms <= as_of_ms) {
         (status, updated_ms) = (OrderStatus::Replaced, next.at_ms);
     }
     let end_ms = next.map_or(i64::MAX, |next| next.at_ms).min(as_of_ms + 1);
-    let before = if step > 0 { order.filled_before(begin_ms) } else { 0 };
+    let before = if step > 0 {
+        order.filled_before(begin_ms)
+    } else {
+        0
+    };
     let token = |rung: usize| ClientOrderId::new(format!("plan-L{rung}-x")).unwrap();
     Order {
         market: market.clone(),

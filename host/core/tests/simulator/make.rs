@@ -4,9 +4,7 @@
 //! partial fills, cancels, rejections, replaces, amendments, flips, hedged accounts, rows that appear
 //! late or are corrected, orders that the venue forgets, data that begin in the middle of a trade.
 
-use crate::history::{
-    DEADLINE_MS, History, LATE_MS, TrueAccount, TrueFill, TrueOrder, TrueStep,
-};
+use crate::history::{DEADLINE_MS, History, LATE_MS, TrueAccount, TrueFill, TrueOrder, TrueStep};
 use crate::random::Random;
 use fillsync_core::execution::Side;
 use fillsync_core::id::{AccountName, OrderId};
@@ -393,7 +391,11 @@ fn change_terms(random: &mut Random, orders: &mut [TrueOrder], is_wide: bool) {
         let filled = order.filled_before(at_ms);
         order.steps[0].price += off;
         // Without a word of what is left, a sum that reaches what was wanted before looks complete.
-        let sums: Vec<i64> = order.fills.iter().map(|fill| order.filled_before(fill.at_ms + 1)).collect();
+        let sums: Vec<i64> = order
+            .fills
+            .iter()
+            .map(|fill| order.filled_before(fill.at_ms + 1))
+            .collect();
         let wanted = filled + random.between(1, 90);
         order.steps[0].quantity = (wanted..).find(|wanted| !sums.contains(wanted)).unwrap();
         let mut next = TrueStep { at_ms, ..last };

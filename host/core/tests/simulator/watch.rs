@@ -202,22 +202,29 @@ struct Life {
 }
 
 fn lives(account: &TrueAccount) -> impl Iterator<Item = ((usize, usize), Life)> {
-    account.orders.iter().enumerate().flat_map(|(index, order)| {
-        let steps = if order.is_chain() { order.steps.len() } else { 1 };
-        (0..steps).map(move |step| {
-            let next = order.steps.get(step + 1).filter(|_| order.is_chain());
-            let over_ms = next.map_or_else(|| order.over_ms(), |next| Some(next.at_ms));
-            let is_own =
-                |at_ms: i64| !order.is_chain() || order.step_at(at_ms) == step;
-            let life = Life {
-                created_ms: order.steps[step].at_ms,
-                over_ms,
-                has_fills: order.fills.iter().any(|fill| is_own(fill.at_ms)),
-                is_forgotten: order.is_forgotten,
+    account
+        .orders
+        .iter()
+        .enumerate()
+        .flat_map(|(index, order)| {
+            let steps = if order.is_chain() {
+                order.steps.len()
+            } else {
+                1
             };
-            ((index, step), life)
+            (0..steps).map(move |step| {
+                let next = order.steps.get(step + 1).filter(|_| order.is_chain());
+                let over_ms = next.map_or_else(|| order.over_ms(), |next| Some(next.at_ms));
+                let is_own = |at_ms: i64| !order.is_chain() || order.step_at(at_ms) == step;
+                let life = Life {
+                    created_ms: order.steps[step].at_ms,
+                    over_ms,
+                    has_fills: order.fills.iter().any(|fill| is_own(fill.at_ms)),
+                    is_forgotten: order.is_forgotten,
+                };
+                ((index, step), life)
+            })
         })
-    })
 }
 
 fn knowledge(account: &TrueAccount, sight: &Sight, claimed_ms: Option<i64>) -> Knowledge {
