@@ -167,3 +167,29 @@ fn a_later_truth_edits_what_telegram_was_told_and_corrects_what_cannot_edit() {
         so(edited, received)
     });
 }
+
+#[test]
+fn law_11_a_message_whose_record_must_wait_is_not_sent_again() {
+    // The receiver took it, and then the disk is busy for longer than the ledger's own patience.
+    let rig = Rig::new();
+    let daemon = rig.start_ready();
+    let slow = Fault::DelayAnswer { ms: 1_500 };
+    rig.hook.faults().add(Match::any(), slow, 1);
+    rig.fill(&rig.place("main", 1));
+    rig.wait_for("fill", 1);
+    let other = rusqlite::Connection::open(rig.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = std::time::Instant::now();
+    eventually("the ledger's patience passes twice", || {
+        let passed = began.elapsed();
+        so(passed > std::time::Duration::from_secs(13), passed)
+    });
+    assert!(!daemon.events("ledger_waits").is_empty());
+    other.execute_batch("ROLLBACK").unwrap();
+    rig.fill(&rig.place("main", 2));
+    let told = rig.wait_for("fill", 2);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert_ne!(told[0].key, told[1].key);
+    let sent = daemon.events("alert_sent").into_iter();
+    assert_eq!(sent.filter(|line| line["kind"] == "fill").count(), 2);
+}

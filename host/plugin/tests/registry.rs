@@ -7,7 +7,7 @@ use common::{desk, engine, first_party_bytes, hostile, name, view};
 use fillsync_core::time::HostTime;
 use fillsync_core::view::{Role, View};
 use fillsync_plugin_host::{
-    CallError, FAILURES_MAX, Limits, Outcome, Registry, Source, Stage, Turn,
+    Ability, CallError, FAILURES_MAX, Limits, Outcome, PluginKind, Registry, Source, Stage, Turn,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -127,6 +127,9 @@ fn law_8_a_plugin_that_keeps_failing_is_set_aside_and_tried_again() {
         };
         assert_eq!(unanswered.turn, expected);
     }
+    let ability = |now| registry.ability(&slot, at(now));
+    assert_eq!(ability(30), Ability::Aside { until: at(31) });
+    assert_eq!(ability(31), Ability::Able { since: at(31) });
     let aside = registry.decide(&slot, &desk(1, 1), at(30)).unwrap_err();
     assert_eq!(
         aside.error,
@@ -140,6 +143,7 @@ fn law_8_a_plugin_that_keeps_failing_is_set_aside_and_tried_again() {
     assert_eq!(trial.turn, Turn::SetAside { until: at(151) });
     let back = registry.decide(&slot, &desk(1, 1), at(151)).unwrap();
     assert_eq!(back.turn, Turn::Back);
+    assert_eq!(ability(200), Ability::Able { since: at(151) });
     let status = registry.status().pop().unwrap();
     assert_eq!(
         (status.state, status.failures, status.failures_in_a_row),
@@ -180,7 +184,16 @@ fn a_name_that_nobody_loaded_is_absent() {
         unanswered.to_string(),
         "plugin gone: no plugin of the name gone is loaded"
     );
-    offer(&registry, "gone", first_party_bytes("plain"), "", at(1));
+    assert_eq!(registry.ability(&name("gone"), at(0)), Ability::Absent);
+    // What it will be asked for keeps a plugin of the other kind from being taken.
+    registry.expect(&name("gone"), PluginKind::Strategy);
+    let formatter = offer(&registry, "gone", first_party_bytes("plain"), "", at(1));
+    assert!(matches!(formatter, Outcome::Rejected { .. }));
+    offer(&registry, "gone", first_party_bytes("max-count"), "", at(1));
+    assert_eq!(
+        registry.ability(&name("gone"), at(2)),
+        Ability::Able { since: at(1) }
+    );
     registry.retain(|_| false);
     assert!(registry.status().is_empty());
 }

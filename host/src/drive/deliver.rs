@@ -30,6 +30,8 @@ const BACKOFF: Backoff = Backoff {
 };
 /// After so many attempts a message is a dead letter: more than a day at the ceiling.
 const ATTEMPTS_MAX: u32 = 1_000;
+/// The waits for a ledger that takes no record grow for so many tries: to some eight seconds.
+const RECORD_BACKOFF_TRIES_MAX: u32 = 5;
 /// The longest wait that a receiver may ask for.
 const WAIT_MAX: Duration = Duration::from_secs(6 * 3600);
 
@@ -91,14 +93,7 @@ impl Deliverer {
                     () = tokio::time::sleep(rest) => {}
                 }
             }
-            match self.deliver(&row).await {
-                Ok(()) => {}
-                Err(error) if error.is_passing() => {
-                    self.voice.ledger_waits(&error);
-                    tokio::time::sleep(BACKOFF.base).await;
-                }
-                Err(error) => return Err(error),
-            }
+            self.deliver(&row).await?;
             last_sent = Some(Instant::now());
         }
     }
@@ -146,7 +141,28 @@ impl Deliverer {
             outgoing.as_plain = true;
             outcome = self.send(row, &outgoing).await;
         }
-        self.record(row, &outgoing, outcome).await
+        self.settle(row, &outgoing, &outcome).await
+    }
+
+    /// Records what became of a message, until the ledger takes it: what was sent is not sent again
+    /// because a disk is full. Told to stop or not, because a successor would send it again as well.
+    async fn settle(
+        &self,
+        row: &OutboxRow,
+        outgoing: &Outgoing,
+        outcome: &Result<Receipt, ChannelError>,
+    ) -> Result<(), LedgerError> {
+        let mut tries = 0u32;
+        loop {
+            match self.record(row, outgoing, outcome).await {
+                Err(error) if error.is_passing() => {
+                    self.voice.ledger_waits(&error);
+                    tries = tries.saturating_add(1).min(RECORD_BACKOFF_TRIES_MAX);
+                    tokio::time::sleep(BACKOFF.after(tries, row.id.unsigned_abs())).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn send(&self, row: &OutboxRow, outgoing: &Outgoing) -> Result<Receipt, ChannelError> {
@@ -162,7 +178,7 @@ impl Deliverer {
         &self,
         row: &OutboxRow,
         outgoing: &Outgoing,
-        outcome: Result<Receipt, ChannelError>,
+        outcome: &Result<Receipt, ChannelError>,
     ) -> Result<(), LedgerError> {
         let (now, channel) = (self.clock.now(), self.channel.name());
         match outcome {
@@ -171,28 +187,31 @@ impl Deliverer {
                     Rendered::Rich(message) => message.to_string(),
                     Rendered::Raw { json, .. } => json.clone(),
                 };
-                tracing::info!(event = "alert_sent", %channel, kind = %row.alert.kind(), identity = row.alert.identity,
-                    revision = row.alert.revision, attempts = row.attempts + 1, "sent");
                 *self
                     .refusing_since
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner) = None;
-                let message_id = receipt.message_id.or_else(|| row.message_id.clone());
+                let message_id = receipt
+                    .message_id
+                    .clone()
+                    .or_else(|| row.message_id.clone());
                 self.ledger
                     .outbox_sent(row.id, message_id, text, now)
                     .await?;
+                tracing::info!(event = "alert_sent", %channel, kind = %row.alert.kind(), identity = row.alert.identity,
+                    revision = row.alert.revision, attempts = row.attempts + 1, "sent");
             }
             Err(ChannelError::Wait { after, what }) => {
-                tracing::warn!(event = "alert_waits", %channel, error = what, after_ms = after.as_millis(), "the receiver asks to wait");
-                self.put_off(row, now.plus(after.min(WAIT_MAX)), what)
+                self.put_off(row, now.plus((*after).min(WAIT_MAX)), what)
                     .await?;
+                tracing::warn!(event = "alert_waits", %channel, error = what, after_ms = after.as_millis(), "the receiver asks to wait");
             }
             Err(ChannelError::Retry { what }) if row.attempts < ATTEMPTS_MAX => {
                 let after = BACKOFF.after(row.attempts.saturating_add(1), row.id.unsigned_abs());
-                tracing::warn!(event = "alert_waits", %channel, error = what, after_ms = after.as_millis(), attempts = row.attempts + 1, "tried again later");
                 self.put_off(row, now.plus(after), what).await?;
+                tracing::warn!(event = "alert_waits", %channel, error = what, after_ms = after.as_millis(), attempts = row.attempts + 1, "tried again later");
             }
-            Err(ChannelError::Dead { what, remedy }) => self.bury(row, what, &remedy, now).await?,
+            Err(ChannelError::Dead { what, remedy }) => self.bury(row, what, remedy, now).await?,
             Err(ChannelError::Markup { what } | ChannelError::Retry { what }) => {
                 self.bury(row, what, "look at the receiver, then send it again", now)
                     .await?;
@@ -205,10 +224,10 @@ impl Deliverer {
         &self,
         row: &OutboxRow,
         next_at: HostTime,
-        what: String,
+        what: &str,
     ) -> Result<(), LedgerError> {
         self.ledger
-            .outbox_retry(row.id, next_at, what)
+            .outbox_retry(row.id, next_at, what.to_owned())
             .await
             .map(|_| ())
     }
@@ -216,19 +235,21 @@ impl Deliverer {
     async fn bury(
         &self,
         row: &OutboxRow,
-        what: String,
+        what: &str,
         remedy: &str,
         now: HostTime,
     ) -> Result<(), LedgerError> {
         let channel = self.channel.name();
+        self.ledger
+            .outbox_dead(row.id, what.to_owned(), now)
+            .await?;
         tracing::error!(event = "alert_dead", %channel, identity = row.alert.identity, error = what, remedy, "a dead letter");
-        self.ledger.outbox_dead(row.id, what.clone(), now).await?;
         let since = *self
             .refusing_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert(now);
-        self.voice.dead_letter(channel, since, &what, remedy).await;
+        self.voice.dead_letter(channel, since, what, remedy).await;
         Ok(())
     }
 
