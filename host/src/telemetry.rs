@@ -8,13 +8,14 @@ use crate::policy::Policy;
 use fillsync_core::alert::{Alert, AlertBody, Severity, SystemAlert};
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::ExecutionKey;
-use fillsync_core::id::{AccountName, Category, ChannelName, GroupName};
+use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, OrderId};
 use fillsync_core::port::Clock;
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{
     AlertRow, EventRow, Ledger, LedgerError, NewExecution, PluginEventRow, Revised, RevisedKind,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
 use tracing_subscriber::EnvFilter;
@@ -23,6 +24,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The most events that wait to be written; the rest is in the log only.
 const EVENTS_WAITING_MAX: usize = 1_000;
+
+/// The most unreadable orders that are remembered as told; the ledger keeps the alerts apart anyway.
+const UNREAD_KEPT_MAX: usize = 1_000;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,6 +123,8 @@ pub struct Voice {
     policy: watch::Receiver<Arc<Policy>>,
     alerts: Arc<dyn Fn() + Send + Sync>,
     waiting: Mutex<Vec<EventRow>>,
+    /// Orders that were said to be unreadable.
+    unread: Mutex<BTreeSet<String>>,
     written: Notify,
 }
 
@@ -137,6 +143,7 @@ impl Voice {
             policy,
             alerts,
             waiting: Mutex::default(),
+            unread: Mutex::default(),
             written: Notify::new(),
         })
     }
@@ -380,6 +387,27 @@ impl Voice {
             topic: "unknown-class".to_owned(),
             text: format!("{account}: the venue reports executions of an unknown kind {class:?}; they are stored raw and count for nothing"),
             remedy: Some("look at them with `fillsync fills`, and look for a newer fillsync".to_owned()),
+        }).await;
+    }
+
+    /// An order that the venue refuses to give: told once for each order, though it is asked for in
+    /// every round.
+    pub async fn order_unreadable(&self, account: &AccountName, order: &OrderId, what: &str) {
+        let key = format!("{account}/{order}");
+        {
+            let mut told = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.len() >= UNREAD_KEPT_MAX {
+                told.clear();
+            }
+            if !told.insert(key.clone()) {
+                return;
+            }
+        }
+        tracing::error!(event = "order_unreadable", %account, %order, error = what, "the venue refuses an order; nothing is claimed of it");
+        self.system(Some(account), Severity::Warning, format!("order-unreadable/{key}"), SystemAlert {
+            topic: "order-unreadable".to_owned(),
+            text: format!("{account}: order {order} cannot be read: {what}; until it can, nothing is called a difference"),
+            remedy: Some("look at the order at the venue; it is asked for in every round".to_owned()),
         }).await;
     }
 

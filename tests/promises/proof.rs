@@ -201,6 +201,20 @@ fn an_order_that_cannot_be_looked_up_hides_no_other_and_is_claimed_nothing_of() 
     for order in &mirror {
         book.cancel(order, None).unwrap();
     }
+    // It is asked for again and again, at the pace of polling: the account is well but for this order,
+    // which is told once.
+    let asked = || {
+        let requests = rig.bybit.requests().of(ORDERS);
+        let of_it = requests
+            .iter()
+            .filter(|asked| asked.query.contains(&mirror[0]));
+        of_it.count()
+    };
+    eventually("it is asked for again", || so(asked() >= 12, asked()));
+    assert_eq!(daemon.ask("/health").0, 200);
+    let told = rig.wait_for("system", 1);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].text.contains(&mirror[0]), "{}", told[0].text);
     eventually("the other one is seen to be cancelled", || {
         let status = status_of(&rig, &mirror[1]);
         so(status == "cancelled", status)

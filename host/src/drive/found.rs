@@ -25,6 +25,8 @@ pub struct Found {
     pub markets: BTreeSet<Market>,
     /// Orders that executions name and the ledger does not have.
     pub orders_wanted: Vec<(Symbol, OrderId)>,
+    /// Orders that the venue refuses to give, and why: the account is well but for these.
+    pub unread_orders: Vec<(OrderId, String)>,
     /// Class words never seen before.
     pub unknown_classes: Vec<String>,
     /// Rows that could not be read.
@@ -85,6 +87,9 @@ impl Found {
         }
         for class in &self.unknown_classes {
             voice.unknown_class(account, class).await;
+        }
+        for (order, what) in &self.unread_orders {
+            voice.order_unreadable(account, order, what).await;
         }
         for key in &self.conflicts {
             voice.conflict(account, key).await;

@@ -281,7 +281,11 @@ impl Traverser<'_> {
                 Ok(Some(order)) => looked_up.push(order),
                 Ok(None) => self.gone(order, checked_at).await?,
                 // The list itself is good; only nothing is claimed of it until every order was found.
-                Err(error @ (VenueError::Retry { .. } | VenueError::Rejected { .. })) => {
+                Err(VenueError::Rejected { what }) => {
+                    is_complete = false;
+                    found.unread_orders.push((order.order_id.clone(), what));
+                }
+                Err(error @ VenueError::Retry { .. }) => {
                     is_complete = false;
                     failure = Some(error);
                 }
@@ -339,7 +343,9 @@ impl Traverser<'_> {
                         .await?;
                 }
                 // One order that cannot be read does not keep the others from being found.
-                Err(error @ VenueError::Rejected { .. }) => failure = Some(error),
+                Err(VenueError::Rejected { what }) => {
+                    found.unread_orders.push((order_id.clone(), what));
+                }
                 Err(error) => {
                     failure = Some(error);
                     break;
