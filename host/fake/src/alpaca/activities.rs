@@ -74,7 +74,7 @@ pub(crate) fn list(
     let page_size = if date.is_some() {
         usize::MAX
     } else {
-        page_size
+        page_size.min(rules.rows_per_page_max)
     };
     let page = ordered.iter().skip(start).take(page_size);
     let render = |row: &&Execution| {

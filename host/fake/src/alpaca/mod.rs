@@ -58,6 +58,8 @@ pub struct AlpacaRules {
     pub twelve_hour_ids: bool,
     /// Whether activities carry `order_status`, absent before 2021; default true.
     pub order_status_in_activities: bool,
+    /// Activities on one page at most, whatever size is asked for: a short page is not the last. Default: no bound.
+    pub rows_per_page_max: usize,
     /// Adds keys that no documentation knows to every row; default true.
     pub unknown_keys: bool,
 }
@@ -69,6 +71,7 @@ impl Default for AlpacaRules {
             rate_headers: true,
             twelve_hour_ids: false,
             order_status_in_activities: true,
+            rows_per_page_max: usize::MAX,
             unknown_keys: true,
         }
     }

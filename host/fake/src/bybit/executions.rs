@@ -55,7 +55,11 @@ pub(crate) fn list(shared: &Shared, account: &str, query: &Query) -> Result<Valu
                 && filter.covers(row)
                 && kind.is_none_or(|kind| exec_type(&row.kind) == kind)
         });
-    let chosen: Vec<&Execution> = rows.by_ref().skip(skip).take(limit).collect();
+    let chosen: Vec<&Execution> = rows
+        .by_ref()
+        .skip(skip)
+        .take(limit.min(rules.rows_per_page_max))
+        .collect();
     let has_cursor = match rules.cursor_at_end {
         CursorAtEnd::Always => !chosen.is_empty(),
         CursorAtEnd::FullPage => chosen.len() == limit,

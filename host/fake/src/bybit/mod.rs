@@ -115,6 +115,8 @@ pub struct BybitRules {
     pub history_window: HistoryWindow,
     /// Closed orders that `order/realtime` still shows per account and category; default 500.
     pub recent_closed_max: usize,
+    /// Executions on one page at most, whatever limit is asked for: a short page is not the last. Default: no bound.
+    pub rows_per_page_max: usize,
     /// Adds keys that no documentation knows to every row; default true.
     pub unknown_keys: bool,
 }
@@ -131,6 +133,7 @@ impl Default for BybitRules {
             paging: Paging::Keyset,
             history_window: HistoryWindow::Created,
             recent_closed_max: 500,
+            rows_per_page_max: usize::MAX,
             unknown_keys: true,
         }
     }
