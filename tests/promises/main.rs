@@ -12,7 +12,7 @@
     unreachable_pub
 )]
 
-mod daemon;
+#[path = "../rig/mod.rs"]
 mod rig;
 
 mod agreement;

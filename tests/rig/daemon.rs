@@ -3,7 +3,7 @@
 //! It binds port 0 and says in its log where; everything that it writes is kept, and printed when a
 //! test fails. Deliberately absent: anything that reaches into its memory.
 
-use crate::rig::{PATIENCE, eventually, so};
+use super::{PATIENCE, eventually, so};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -2,9 +2,13 @@
 //!
 //! A rig's fakes run on its own runtime, so the tests themselves are plain blocking code. The daemon
 //! binds port 0 and says in its log where; it is killed when it is dropped, and everything that it
-//! wrote can be read. Deliberately absent: anything that reaches into the daemon's memory.
+//! wrote can be read. Two packages of tests include this folder, and each uses the part that it needs.
+//! Deliberately absent: anything that reaches into the daemon's memory.
+#![allow(dead_code, reason = "each package of tests uses a part of it")]
 
-pub use crate::daemon::Daemon;
+mod daemon;
+
+pub use self::daemon::Daemon;
 
 use fillsync_core::id::AccountName;
 use fillsync_fake::{
