@@ -303,8 +303,7 @@ impl Poller {
         if found.orders_wanted.is_empty() {
             self.wake.facts.notify_one();
         }
-        if !memory.anchored.contains(category) {
-            traverser.positions(category, found).await?;
+        if !memory.anchored.contains(category) && traverser.positions(category, found).await? {
             memory.anchored.insert(category.clone());
         }
         let orders = traverser.orders(category, found).await;

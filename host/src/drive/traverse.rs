@@ -11,7 +11,7 @@ use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
 use fillsync_core::id::{Category, OrderId, Symbol};
 use fillsync_core::order::Order;
-use fillsync_core::port::{Clock, Cursor, Page, Positions, Venue, VenueError};
+use fillsync_core::port::{Clock, Cursor, Page, Position, Positions, Venue, VenueError};
 use fillsync_core::time::VenueTime;
 use fillsync_ledger::{Gap, Ledger, LedgerError, PageRecord, Proven};
 use std::cmp::Reverse;
@@ -31,6 +31,9 @@ const RECORD_ROWS_MAX: usize = 2_000;
 /// The longest window that is traversed at once where there is more to read: with `HOLD_ROWS_MAX` it
 /// keeps long histories in the order of time, and proves them day by day.
 pub const WINDOW_MAX: Duration = Duration::from_hours(24);
+
+/// From one look at positions that the fills do not explain to the next.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a traversal did not reach its end.
 #[derive(Debug, thiserror::Error)]
@@ -216,7 +219,10 @@ impl Traverser<'_> {
     }
 
     /// Reads the positions: what is open less what was filled since is what was open before the data
-    /// begin.
+    /// begin. Positions that the known fills do not explain are looked at twice: a venue in its
+    /// maintenance answers with success and nothing in it, and a book that began with the opposite of
+    /// what it filled since would be wrong for ever. False when the two looks differ: nothing is
+    /// recorded then.
     ///
     /// # Errors
     /// When the venue did not answer.
@@ -224,14 +230,37 @@ impl Traverser<'_> {
         &self,
         category: &Category,
         found: &mut Found,
-    ) -> Result<(), TraverseError> {
-        let positions: Option<Positions> = self.venue.positions(category).await?;
-        if positions.is_some() {
-            let mut record = self.blank(category);
-            record.positions = positions;
-            found.add(self.ledger.record(record).await?);
+    ) -> Result<bool, TraverseError> {
+        let Some(first) = self.venue.positions(category).await? else {
+            return Ok(true);
+        };
+        if !self.is_explained(category, &first).await? {
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            let second = self.venue.positions(category).await?;
+            if second
+                .is_none_or(|second| sorted(second.positions) != sorted(first.positions.clone()))
+            {
+                return Ok(false);
+            }
         }
-        Ok(())
+        let mut record = self.blank(category);
+        record.positions = Some(first);
+        found.add(self.ledger.record(record).await?);
+        Ok(true)
+    }
+
+    /// Whether the known fills lead to these positions.
+    async fn is_explained(
+        &self,
+        category: &Category,
+        said: &Positions,
+    ) -> Result<bool, LedgerError> {
+        let (account, asked) = (self.venue.account().clone(), category.clone());
+        let known = self
+            .ledger
+            .read(move |reader| reader.position_now(&account, &asked))
+            .await?;
+        Ok(sorted(known) == sorted(said.positions.clone()))
     }
 
     /// Reads every open order, and asks for those that are no longer among them.
@@ -358,6 +387,13 @@ impl Traverser<'_> {
         }
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+/// What is held, to be compared.
+fn sorted(mut positions: Vec<Position>) -> Vec<Position> {
+    positions.retain(|position| !position.quantity.is_zero());
+    positions.sort_by(|a, b| (&a.symbol, a.lane).cmp(&(&b.symbol, b.lane)));
+    positions
 }
 
 /// The most orders that are looked up by id in one round.
