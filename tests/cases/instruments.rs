@@ -1,9 +1,11 @@
 //! Instruments: which market a row is of, and ids that are unique only within one.
 
-use crate::desk::{Desk, HOUR_MS, MINUTE_MS, Stand};
+use crate::desk::{Desk, HOUR_MS, HostClock, MINUTE_MS, Stand};
 use fillsync_core::cycle::CycleStart;
 use fillsync_core::order::PositionSide;
+use fillsync_core::port::Clock as _;
 use fillsync_fake::{Category, FakeAlpaca, FakeBybit, Fill, NewOrder, Side};
+use serde_json::json;
 
 /// Fills an order of 1 in one execution with this id.
 fn fill_as<V: Stand>(
@@ -208,4 +210,76 @@ fn case_26_a_fill_of_an_instrument_nobody_knows_is_kept_on_bybit() {
 fn case_26_a_fill_of_an_instrument_nobody_knows_is_kept_on_alpaca() {
     // The same at Alpaca: a new share, a share class with a point, a new coin.
     unknown_instrument::<FakeAlpaca>(["NEWCO", "BRK.B", "NEVER/USD"]);
+}
+
+fn self_match<V: Stand>(ids: [&str; 2]) {
+    let desk = Desk::<V>::with(&["main", "mirror"], &[]);
+    let (book, at) = (desk.fake.book(), desk.now_ms() - MINUTE_MS);
+    let sides = [("main", Side::Sell, ids[0]), ("mirror", Side::Buy, ids[1])];
+    for (account, side, id) in sides {
+        let order = NewOrder::limit(V::SYMBOL, side, "150", "0.2215")
+            .extra(
+                "position_intent",
+                json!(format!(
+                    "{}_to_open",
+                    if side == Side::Buy { "buy" } else { "sell" }
+                )),
+            )
+            .at_ms(at);
+        let order = book.place_order(account, order).unwrap();
+        let mut fill = Fill::new("150", "0.2215").id(id).at_ms(at);
+        fill.is_maker = account == "main";
+        book.fill(&order, fill).unwrap();
+    }
+    // Another trade of both at one moment, but on one side: no match.
+    for (account, id) in [("main", "x-1"), ("mirror", "x-2")] {
+        let order = NewOrder::limit(V::SYMBOL, Side::Buy, "7", "0.2215").at_ms(at + 1_000);
+        let order = book.place_order(account, order).unwrap();
+        let fill = Fill::new("7", "0.2215").id(id).at_ms(at + 1_000);
+        book.fill(&order, fill).unwrap();
+    }
+    for account in ["main", "mirror"] {
+        desk.round(account, HOUR_MS);
+        assert_eq!(desk.ids(account).len(), 2, "{account}");
+    }
+    let side = |account: &str| {
+        let cycle = desk.books(account, V::SYMBOL).remove(0).cycles.remove(0);
+        (cycle.side, cycle.quantity.to_string())
+    };
+    assert_eq!(side("main"), (PositionSide::Short, "143".to_owned()));
+    assert_eq!(side("mirror"), (PositionSide::Long, "157".to_owned()));
+    // Both sides are marked, each with the other account.
+    let filter = fillsync_ledger::FillFilter {
+        limit: 10,
+        ..Default::default()
+    };
+    let answer = fillsync_report::fills(&desk.reader(), &filter, HostClock.now()).unwrap();
+    let mut marked: Vec<_> = answer
+        .fills
+        .iter()
+        .map(|fill| (fill.exec_id.clone(), fill.self_match.clone()))
+        .collect();
+    marked.sort();
+    let mut wanted = vec![
+        (ids[0].to_owned(), Some("mirror".to_owned())),
+        (ids[1].to_owned(), Some("main".to_owned())),
+        ("x-1".to_owned(), None),
+        ("x-2".to_owned(), None),
+    ];
+    wanted.sort();
+    assert_eq!(marked, wanted);
+}
+
+#[test]
+fn case_37_two_accounts_of_one_owner_can_trade_with_each_other_on_bybit() {
+    // Main sells and mirror buys: one trade, and both sides are the owner's. Kept under the trade's
+    // id alone, the second side is dropped as a repeat (bbgo 84 and 132), and one account's position
+    // is wrong. Both are kept, and the match is marked, because nobody earned anything by it.
+    self_match::<FakeBybit>(["one-trade", "one-trade"]);
+}
+
+#[test]
+fn case_37_two_accounts_of_one_owner_can_trade_with_each_other_on_alpaca() {
+    // At Alpaca the two sides have ids of their own.
+    self_match::<FakeAlpaca>(["sold", "bought"]);
 }

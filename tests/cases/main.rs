@@ -18,9 +18,11 @@ mod desk;
 mod rig;
 mod stage;
 
+mod alerts;
 mod classes;
 mod instruments;
 mod money;
 mod orders;
 mod pages;
 mod times;
+mod venue;
