@@ -20,7 +20,9 @@ mod stage;
 
 mod alerts;
 mod classes;
+mod corrections;
 mod instruments;
+mod missing;
 mod money;
 mod orders;
 mod pages;
