@@ -2,6 +2,7 @@
 
 use crate::rig::{PRICES, Rig, SYMBOL, eventually, so};
 use fillsync_core::time::VenueTime;
+use fillsync_fake::{Fill, NewOrder, Side};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -234,4 +235,45 @@ fn while_the_daemon_runs_an_import_is_refused_and_a_dry_run_is_not() {
     let answer = json_of(&rig.run(&["import", &file, "--account", "main", "--dry-run", "--json"]));
     assert_eq!(answer["new"], 1);
     assert!(rig.ledger_ids("main").is_empty());
+}
+
+#[test]
+fn the_venues_own_rows_take_the_place_of_an_imported_sum_and_nothing_doubles() {
+    let rig = Rig::new();
+    let (book, now) = (rig.bybit.book(), rig.now_ms());
+    let ten_minutes = 600_000;
+    let order = NewOrder::limit(SYMBOL, Side::Sell, "150", PRICES[0]).at_ms(now - ten_minutes);
+    let order = book.place_order("main", order).unwrap();
+    for (quantity, at_ms) in [("50", now - 500_000), ("100", now - 400_000)] {
+        let fill = Fill::new(quantity, PRICES[0]).at_ms(at_ms).maker();
+        book.fill(&order, fill).unwrap();
+    }
+    // What the bot wrote of it: one row for the order, some time later.
+    let ts = at(now - 350_000).replace('T', " ").replace('Z', "");
+    let file = seed(
+        &rig,
+        &format!(
+            "('{order}', '{SYMBOL}', 'SELL', 150.0, {}, '{order}', '{ts}')",
+            PRICES[0]
+        ),
+    );
+    let wet: &[&str] = &["import", &file, "--account", "main", "--json"];
+    assert_eq!(json_of(&rig.run(wet))["new"], 1);
+    let inferred = rig.ledger_ids("main");
+    assert_eq!(inferred, [format!("inferred:{order}:0-150")]);
+    let mut daemon = rig.start_ready();
+    rig.wait_for_all_fills();
+    daemon.wait_for_counts(SYMBOL, [(1, 1), (0, 1)]);
+    assert!(daemon.stop().success());
+    assert_eq!(rig.ledger_ids("main").len(), 2);
+    let verified = rig.run(&["verify", "--json"]);
+    assert_eq!(
+        verified.status.code(),
+        Some(0),
+        "{}",
+        text(&verified.stdout)
+    );
+    // Importing it once more brings back nothing that gave way.
+    assert_eq!(json_of(&rig.run(wet))["new"], 0);
+    assert_eq!(rig.ledger_ids("main"), rig.venue_ids("main"));
 }

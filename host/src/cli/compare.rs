@@ -7,9 +7,8 @@
 
 use crate::app::SystemClock;
 use fillsync_core::amount::Quantity;
-use fillsync_core::execution::ExecutionClass;
 use fillsync_core::id::{AccountName, Category, OrderId, Symbol};
-use fillsync_core::order::{Lane, Order, PositionSide};
+use fillsync_core::order::{Lane, Order};
 use fillsync_core::port::{Clock as _, Venue, VenueError};
 use fillsync_core::time::VenueTime;
 use fillsync_ledger::{FILLS_READ_MAX, FillFilter, LedgerError, Reader};
@@ -43,6 +42,8 @@ pub(super) struct Compared {
     pub(super) orders_gone: usize,
     /// Orders that were not asked about.
     pub(super) orders_left_out: usize,
+    /// Orders that agree only because a sum stands in for missing rows.
+    pub(super) orders_stood_in: usize,
     /// Positions that were compared; none where the venue has no such thing.
     pub(super) positions: Option<usize>,
     /// Up to when the ledger is proven complete, in venue time.
@@ -67,14 +68,31 @@ pub(super) struct Difference {
 }
 
 type Key = (Symbol, OrderId);
+
+/// What the rows of an order sum to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    /// Rows that stand: fills, and what the venue closed by itself under the order's id.
+    real: Quantity,
+    /// Rows that stand in for missing ones.
+    stood_in: Quantity,
+    /// Rows that the venue took back, and took off its own sum or not.
+    busted: Quantity,
+}
+
+impl Sum {
+    fn agrees_with(self, filled: Quantity) -> bool {
+        let shown = self.real + self.stood_in;
+        shown == filled || shown + self.busted == filled
+    }
+}
+
 type Open = BTreeMap<(Symbol, Lane), Quantity>;
 
 struct Comparison<'a> {
     reader: &'a Reader,
     venue: &'a dyn Venue,
     category: &'a Category,
-    /// What the venue closed by itself under an order's id (a liquidation): no fills, but filled.
-    closed_by_venue: BTreeMap<Key, Quantity>,
     compared: Compared,
 }
 
@@ -89,7 +107,6 @@ pub(super) async fn compare(
         reader,
         venue,
         category,
-        closed_by_venue: BTreeMap::new(),
         compared: Compared {
             account: venue.account().to_string(),
             category: category.to_string(),
@@ -142,10 +159,13 @@ impl Comparison<'_> {
                     }
                 }
             }
+            let sums = self.order_sums(&said)?;
             if look == 1 {
                 self.compared.orders = said.len();
+                let stood_in = |sum: &&Sum| !sum.stood_in.is_zero();
+                self.compared.orders_stood_in = sums.values().filter(stood_in).count();
             }
-            let differing = self.order_differences(&said)?;
+            let differing = self.order_differences(&said, &sums)?;
             wanted = differing.iter().map(|(key, _)| key.clone()).collect();
             if wanted.is_empty() || look == LOOKS_MAX || !self.is_fresh()? {
                 let found = differing.into_iter().map(|(_, difference)| difference);
@@ -157,57 +177,55 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// The orders to ask about: those that are open, and those that changed lately, the newest first.
+    /// The orders to ask about, the newest first: those that are open or changed lately, and those of
+    /// which only fills are known. What the venue no longer has is counted, and not asked for again.
     fn known_orders(&mut self, all: bool) -> Result<Vec<Key>, LedgerError> {
         let since = if all {
             VenueTime::EPOCH
         } else {
             VenueTime::from_us(SystemClock.now().us()).minus(RECENT)
         };
-        let mut markets = self.reader.markets_of(self.account())?;
-        markets.retain(|market| &market.category == self.category);
         let mut orders: Vec<(bool, VenueTime, Key)> = Vec::new();
-        for book in self.reader.books(&markets, since)? {
-            for row in book.fills {
-                let Some(order_id) = row.order_id else {
-                    continue;
-                };
-                let key = (book.book.market.symbol.clone(), order_id);
-                if row.class != ExecutionClass::OrderFill {
-                    *self.closed_by_venue.entry(key.clone()).or_default() += row.quantity;
+        let mut gone = 0;
+        self.reader.order_sums(self.account(), |sum| {
+            let is_wanted = sum.status.is_open() || sum.updated_at >= since;
+            if is_wanted && &sum.market.category == self.category {
+                if sum.gone {
+                    gone += 1;
+                } else {
+                    let key = (sum.market.symbol, sum.order_id);
+                    orders.push((sum.status.is_open(), sum.updated_at, key));
                 }
-                // Its order may not be stored yet.
-                orders.push((false, row.executed_at, key));
             }
-            orders.extend(book.orders.into_iter().map(|fact| {
-                let order = fact.order;
-                let key = (order.market.symbol, order.order_id);
-                (order.status.is_open(), order.updated_at, key)
-            }));
-        }
+            Ok(())
+        })?;
+        self.compared.orders_gone += gone;
         orders.sort_by(|one, other| other.cmp(one));
-        let mut seen = BTreeSet::new();
-        orders.retain(|(_, _, key)| seen.insert(key.clone()));
+        let limit = u32::try_from(ORDERS_MAX).unwrap_or(u32::MAX);
+        let unstored = self
+            .reader
+            .orders_wanted(self.account(), self.category, limit)?;
+        let mut keys: Vec<Key> = unstored;
+        keys.extend(orders.into_iter().map(|(_, _, key)| key));
         if !all {
-            self.compared.orders_left_out = orders.len().saturating_sub(ORDERS_MAX);
-            orders.truncate(ORDERS_MAX);
+            self.compared.orders_left_out = keys.len().saturating_sub(ORDERS_MAX);
+            keys.truncate(ORDERS_MAX);
         }
-        Ok(orders.into_iter().map(|(_, _, key)| key).collect())
+        Ok(keys)
     }
 
     fn order_differences(
         &self,
         said: &BTreeMap<Key, Order>,
+        sums: &BTreeMap<Key, Sum>,
     ) -> Result<Vec<(Key, Difference)>, LedgerError> {
-        let sums = self.order_sums(said)?;
         let complete_to = self.complete_to()?;
         Ok(said
             .iter()
             .filter_map(|(key, order)| {
-                let of = |sums: &BTreeMap<Key, Quantity>| sums.get(key).copied();
-                let have = of(&sums).unwrap_or_default()
-                    + of(&self.closed_by_venue).unwrap_or_default();
-                if have == order.filled_quantity {
+                let sum = sums.get(key).copied().unwrap_or_default();
+                let have = sum.real + sum.stood_in;
+                if sum.agrees_with(order.filled_quantity) {
                     return None;
                 }
                 let is_behind = complete_to.is_none_or(|to| to < order.updated_at);
@@ -232,13 +250,38 @@ impl Comparison<'_> {
             .collect())
     }
 
-    /// What the fills of some orders sum to. No fill is older than its order.
-    fn order_sums(
+    /// What the rows of some orders sum to: fills, what stands in for them, and what the venue closed by
+    /// itself under an order's id.
+    fn order_sums(&self, said: &BTreeMap<Key, Order>) -> Result<BTreeMap<Key, Sum>, LedgerError> {
+        let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
+        self.reader.order_sums(self.account(), |sum| {
+            let key = (sum.market.symbol, sum.order_id);
+            if &sum.market.category == self.category && said.contains_key(&key) {
+                let sum = Sum {
+                    real: sum.live_quantity,
+                    stood_in: sum.stood_in_quantity,
+                    busted: sum.busted_quantity,
+                };
+                sums.insert(key, sum);
+            }
+            Ok(())
+        })?;
+        let unstored: BTreeMap<&Key, &Order> = said
+            .iter()
+            .filter(|(key, _)| !sums.contains_key(*key))
+            .collect();
+        let sums_of_fills = self.sums_of_fills(&unstored)?;
+        sums.extend(sums_of_fills);
+        Ok(sums)
+    }
+
+    /// What the fills of orders sum to that are not stored themselves. No fill is older than its order.
+    fn sums_of_fills(
         &self,
-        said: &BTreeMap<Key, Order>,
-    ) -> Result<BTreeMap<Key, Quantity>, LedgerError> {
-        let mut sums: BTreeMap<Key, Quantity> = BTreeMap::new();
-        let Some(oldest) = said.values().map(|order| order.created_at).min() else {
+        orders: &BTreeMap<&Key, &Order>,
+    ) -> Result<BTreeMap<Key, Sum>, LedgerError> {
+        let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
+        let Some(oldest) = orders.values().map(|order| order.created_at).min() else {
             return Ok(sums);
         };
         let mut filter = FillFilter {
@@ -255,11 +298,12 @@ impl Comparison<'_> {
             filter.before_id = Some(last.id);
             for fill in fills {
                 let execution = fill.execution;
-                if let Some(order_id) = execution.order_id
-                    && &execution.market.category == self.category
-                {
-                    *sums.entry((execution.market.symbol, order_id)).or_default() +=
-                        execution.quantity;
+                let Some(order_id) = execution.order_id else {
+                    continue;
+                };
+                let key = (execution.market.symbol, order_id);
+                if &execution.market.category == self.category && orders.contains_key(&key) {
+                    sums.entry(key).or_default().real += execution.quantity;
                 }
             }
         }
@@ -295,21 +339,11 @@ impl Comparison<'_> {
 
     /// What the books say is open; short is negative.
     fn open_now(&self) -> Result<Open, LedgerError> {
-        let mut markets = self.reader.markets_of(self.account())?;
-        markets.retain(|market| &market.category == self.category);
-        let mut open = Open::new();
-        // No cycle closed after the end of time: only open ones are read.
-        for facts in self.reader.books(&markets, VenueTime::from_us(i64::MAX))? {
-            for cycle in facts.cycles.iter().filter(|cycle| cycle.is_open()) {
-                let quantity = match cycle.side {
-                    PositionSide::Long => cycle.quantity.abs(),
-                    PositionSide::Short => -cycle.quantity.abs(),
-                };
-                let place = (facts.book.market.symbol.clone(), facts.book.lane);
-                open.insert(place, quantity);
-            }
-        }
-        Ok(open)
+        let open = self.reader.position_now(self.account(), self.category)?;
+        Ok(open
+            .into_iter()
+            .map(|position| ((position.symbol, position.lane), position.quantity))
+            .collect())
     }
 
     fn position_differences(

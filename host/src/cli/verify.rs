@@ -156,6 +156,12 @@ fn venues_table(venues: &[Compared], look: Look) -> String {
                 one.orders_gone
             ));
         }
+        if one.orders_stood_in > 0 {
+            text.push_str(&format!(
+                "{about}: of {} orders the venue's sum stands in for rows that it has not listed\n",
+                one.orders_stood_in
+            ));
+        }
         if one.orders_left_out > 0 {
             text.push_str(&format!(
                 "{about}: {} older orders were not asked about; --all asks about them\n",
