@@ -120,6 +120,9 @@ fn an_exit_status_says_whether_it_worked_failed_or_was_called_wrongly() {
         &["--version"],
         &["fills", "--help"],
         &["plugin", "--help"],
+        &["backfill", "--help"],
+        &["import", "--help"],
+        &["verify", "--help"],
     ] {
         let output = rig.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
@@ -138,6 +141,8 @@ fn an_exit_status_says_whether_it_worked_failed_or_was_called_wrongly() {
         "counts",
         "performance",
         "alerts",
+        "backfill",
+        "import",
         "verify",
         "plugin",
     ] {
@@ -172,7 +177,14 @@ fn an_exit_status_says_whether_it_worked_failed_or_was_called_wrongly() {
     let said = text(&output.stderr);
     assert!(said.contains("fillsync.db"), "{said}");
     std::fs::remove_file(rig.config_path()).unwrap();
-    for arguments in [&["fills"][..], &["run"], &["check"], &["plugin", "list"]] {
+    for arguments in [
+        &["fills"][..],
+        &["run"],
+        &["check"],
+        &["verify"],
+        &["backfill", "--from", "2026-01-01T00:00:00Z"],
+        &["plugin", "list"],
+    ] {
         let output = rig.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(
