@@ -21,6 +21,7 @@ mod compare;
 mod daemon;
 mod import;
 mod keys;
+mod patience;
 mod progress;
 mod verify;
 

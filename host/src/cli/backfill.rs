@@ -9,89 +9,43 @@
 use super::CalledWrongly;
 use super::accounts::{self, Venues};
 use super::answers::Answers;
+use super::patience::Patience;
 use super::progress::Progress;
 use crate::app::SystemClock;
 use crate::drive::found::Found;
 use crate::drive::traverse::{TraverseError, Traverser};
 use anyhow::anyhow;
-use fillsync_core::backoff::Backoff;
 use fillsync_core::coverage::Window;
 use fillsync_core::id::{AccountName, Category};
 use fillsync_core::port::{Clock as _, Venue, VenueError};
 use fillsync_core::time::VenueTime;
 use fillsync_ledger::{Ledger, LedgerError};
-use fillsync_report::{Answer, Column, Look, render};
-use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+mod answer;
+
+use answer::{BackfillAnswer, Missing, Outcome};
 
 /// What to say when the ledger is in use.
 const IN_USE: &str = "stop it, run this again, and start it afterwards; a running daemon fills \
                       known gaps by itself, and reads as far back as `lookback` at its first start";
 
-/// How often one window is tried before it is left as a gap.
-const TRIES_MAX: u32 = 5;
+/// How one window is tried before it is left as a gap; a ban of an address (10 minutes) is waited for.
+const PATIENCE: Patience = Patience {
+    tries_max: 5,
+    wait_max: Duration::from_secs(3_600),
+};
 
 /// The most rounds in which orders are asked for whose fills were found; 40 orders each.
 const ORDER_ROUNDS_MAX: u32 = 250;
-
-const BACKOFF: Backoff = Backoff {
-    base: Duration::from_millis(500),
-    ceiling: Duration::from_secs(30),
-};
 
 /// What is to be filled.
 pub(super) struct Wish {
     pub(super) account: Option<AccountName>,
     pub(super) from: VenueTime,
     pub(super) to: Option<VenueTime>,
-}
-
-/// How it went.
-#[derive(Debug, Serialize)]
-struct BackfillAnswer {
-    /// Whether all of the span is proven now.
-    complete: bool,
-    /// Whether it was interrupted; the same command goes on.
-    interrupted: bool,
-    categories: Vec<Outcome>,
-}
-
-/// How one category of one account went.
-#[derive(Debug, Clone, Serialize)]
-struct Outcome {
-    account: String,
-    category: String,
-    /// The span that was asked for.
-    from: String,
-    to: String,
-    /// The venue serves nothing before this; none where all of the span is within its reach.
-    out_of_reach_before: Option<String>,
-    /// Windows that were read to their end.
-    windows: u64,
-    pages: u64,
-    /// Executions that the ledger did not have.
-    new: u64,
-    /// Executions that it had.
-    known: u64,
-    /// What is still not proven, without what is out of reach.
-    missing: Vec<Missing>,
-    /// Why it ended early, where it did.
-    error: Option<String>,
-}
-
-/// A window that is not proven.
-#[derive(Debug, Clone, Serialize)]
-struct Missing {
-    from: String,
-    to: String,
-}
-
-impl Outcome {
-    fn is_complete(&self) -> bool {
-        self.missing.is_empty() && self.out_of_reach_before.is_none() && self.error.is_none()
-    }
 }
 
 /// One category's work, cut into windows.
@@ -172,7 +126,7 @@ async fn plan(
 ) -> anyhow::Result<Work> {
     let account = venue.account();
     // One account that cannot be asked does not keep the others from being filled.
-    let (now, error) = match patiently(|| venue.now()).await {
+    let (now, error) = match PATIENCE.ask(|| venue.now()).await {
         Ok(now) => (now, None),
         Err(error) => (VenueTime::from_us(SystemClock.now().us()), Some(error)),
     };
@@ -325,7 +279,7 @@ impl Work {
                     let TraverseError::Venue(venue_error) = &error else {
                         return Err(error);
                     };
-                    let Some(pause) = pause(venue_error, tries) else {
+                    let Some(pause) = PATIENCE.pause(venue_error, tries) else {
                         return Err(error);
                     };
                     let (account, category) = (&self.outcome.account, &self.outcome.category);
@@ -379,89 +333,6 @@ impl Work {
     }
 }
 
-/// How long to wait before the same call again; none when it makes no sense, or was tried enough.
-fn pause(error: &VenueError, tries: u32) -> Option<Duration> {
-    if tries >= TRIES_MAX {
-        return None;
-    }
-    match error {
-        VenueError::Wait { after, .. } => Some(*after),
-        VenueError::Retry { .. } => Some(BACKOFF.after(tries, u64::from(tries))),
-        VenueError::Refused { .. } | VenueError::Rejected { .. } => None,
-    }
-}
-
-/// Makes a call, again where the venue says so.
-async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, VenueError>
-where
-    F: Future<Output = Result<T, VenueError>>,
-{
-    let mut tries = 0;
-    loop {
-        match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => {
-                tries += 1;
-                match pause(&error, tries) {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(error),
-                }
-            }
-        }
-    }
-}
-
 fn seconds(window: Window) -> u64 {
     window.to.since(window.from).as_secs().max(1)
-}
-
-impl Answer for BackfillAnswer {
-    fn table(&self, look: Look) -> String {
-        let columns = [
-            Column::Left("ACCOUNT"),
-            Column::Left("CATEGORY"),
-            Column::Left("FROM"),
-            Column::Left("TO"),
-            Column::Right("WINDOWS"),
-            Column::Right("NEW"),
-            Column::Right("KNOWN"),
-            Column::Left("PROVEN"),
-        ];
-        let rows = self.categories.iter().map(|outcome| {
-            vec![
-                outcome.account.clone(),
-                outcome.category.clone(),
-                outcome.from.clone(),
-                outcome.to.clone(),
-                outcome.windows.to_string(),
-                outcome.new.to_string(),
-                outcome.known.to_string(),
-                if outcome.is_complete() {
-                    "all"
-                } else {
-                    "not all"
-                }
-                .to_owned(),
-            ]
-        });
-        let mut text = render(look, &columns, rows, "Nothing to fill.");
-        for outcome in &self.categories {
-            let about = format!("{} {}", outcome.account, outcome.category);
-            if let Some(before) = &outcome.out_of_reach_before {
-                text.push_str(&format!(
-                    "{about}: the venue serves nothing before {before}; what happened earlier can only be imported\n"
-                ));
-            }
-            for missing in &outcome.missing {
-                text.push_str(&format!(
-                    "{about}: not proven from {} to {}\n",
-                    missing.from, missing.to
-                ));
-            }
-            if let Some(error) = &outcome.error {
-                text.push_str(&format!("{about}: {error}\n"));
-            }
-        }
-        text
-    }
 }

@@ -5,6 +5,7 @@
 //! it is said. What the venue no longer keeps cannot be compared, and is counted as such. Nothing is
 //! written.
 
+use super::patience::Patience;
 use crate::app::SystemClock;
 use fillsync_core::amount::Quantity;
 use fillsync_core::id::{AccountName, Category, OrderId, Symbol};
@@ -26,10 +27,11 @@ const LOOKS_MAX: u32 = 4;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// Data that reach so close to now are being kept up by a daemon.
 const FRESH: Duration = Duration::from_secs(60);
-/// The longest that the venue may make us wait before a request is given up.
-const WAIT_MAX: Duration = Duration::from_secs(30);
-/// How often a request is tried.
-const TRIES_MAX: u32 = 3;
+/// Somebody waits for the answer.
+const PATIENCE: Patience = Patience {
+    tries_max: 3,
+    wait_max: Duration::from_secs(30),
+};
 
 /// What was compared of one category of one account.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -146,7 +148,9 @@ impl Comparison<'_> {
         for look in 1..=LOOKS_MAX {
             let mut said: BTreeMap<Key, Order> = BTreeMap::new();
             for (symbol, order_id) in &wanted {
-                let answer = patiently(|| self.venue.order(self.category, symbol, order_id)).await;
+                let answer = PATIENCE
+                    .ask(|| self.venue.order(self.category, symbol, order_id))
+                    .await;
                 match answer {
                     Ok(Some(order)) => {
                         said.insert((symbol.clone(), order_id.clone()), order);
@@ -311,7 +315,7 @@ impl Comparison<'_> {
 
     async fn positions(&mut self) -> Result<(), LedgerError> {
         for look in 1..=LOOKS_MAX {
-            let said = match patiently(|| self.venue.positions(self.category)).await {
+            let said = match PATIENCE.ask(|| self.venue.positions(self.category)).await {
                 Ok(Some(positions)) => positions,
                 Ok(None) => return Ok(()),
                 Err(error) => {
@@ -394,29 +398,5 @@ impl Comparison<'_> {
             "{known}: start the daemon, or run `fillsync backfill --account {} --from {from}`",
             self.account()
         )
-    }
-}
-
-/// Makes a call, again where the venue says so and does not ask for too much patience.
-async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, VenueError>
-where
-    F: Future<Output = Result<T, VenueError>>,
-{
-    let mut tries = 1;
-    loop {
-        let error = match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        let pause = match &error {
-            VenueError::Wait { after, .. } if *after <= WAIT_MAX => *after,
-            VenueError::Retry { .. } => Duration::from_millis(500),
-            _ => return Err(error),
-        };
-        if tries >= TRIES_MAX {
-            return Err(error);
-        }
-        tries += 1;
-        tokio::time::sleep(pause).await;
     }
 }
