@@ -183,7 +183,7 @@ pub(crate) const fn start_name(start: CycleStart) -> &'static str {
     }
 }
 
-fn start_from_name(name: &str) -> Option<CycleStart> {
+pub(crate) fn start_from_name(name: &str) -> Option<CycleStart> {
     match name {
         "flat" => Some(CycleStart::Flat),
         "unknown" => Some(CycleStart::Unknown),

@@ -35,6 +35,7 @@ pub use facts::{
     Gap, Inferred, NewExecution, PageRecord, Proven, Recorded, Revised, RevisedKind, RowState,
 };
 pub use ledger::Ledger;
+pub use read::performance::{CycleChange, CycleChanges, CycleKey, CycleRow, CycleSums};
 pub use reader::Reader;
 pub use rows::{
     AccountTally, AlertFilter, ClosedCycle, CycleFilter, Delivery, FillFilter, KnownGap,

@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 128;
 
 /// Every schema there was, the oldest first; its place is its number.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         schema: include_str!("../schema/0001_ledger.sql"),
         then: |_| Ok(()),
@@ -29,6 +29,10 @@ const MIGRATIONS: [Migration; 2] = [
     Migration {
         schema: include_str!("../schema/0002_relations.sql"),
         then: crate::write::weigh_all,
+    },
+    Migration {
+        schema: include_str!("../schema/0003_cycle_changes.sql"),
+        then: |_| Ok(()),
     },
 ];
 

@@ -10,4 +10,5 @@ pub(crate) mod groups;
 pub(crate) mod look;
 pub(crate) mod orders;
 pub(crate) mod outbox;
+pub(crate) mod performance;
 pub(crate) mod status;

@@ -60,7 +60,7 @@ fn a_second_daemon_is_refused_while_readers_are_not() {
     };
     assert!(matches!(error, LedgerError::Locked { .. }));
     assert!(error.to_string().contains("stop that one"));
-    assert_eq!(bench.reader().status().unwrap().schema, 2);
+    assert_eq!(bench.reader().status().unwrap().schema, crate::open::SCHEMA);
     let Bench { folder, ledger } = bench;
     runtime().block_on(ledger.close());
     drop(Ledger::open(folder.path().join("fillsync.db")).unwrap());
@@ -107,7 +107,7 @@ fn files_that_are_no_ledger_of_ours_are_left_as_they_are() {
         LedgerError::Newer {
             path: newer.display().to_string(),
             found: 99,
-            known: 2
+            known: crate::open::SCHEMA
         }
     );
     assert!(error.to_string().contains("install the newer fillsync"));
