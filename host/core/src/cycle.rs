@@ -15,7 +15,7 @@ use crate::execution::{Execution, Sequence, Side};
 use crate::id::{Category, Currency, Market, Symbol};
 use crate::order::{Lane, Order, PositionSide, StopKind};
 use crate::time::VenueTime;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -340,7 +340,7 @@ impl BookFold {
             self.begin(side, CycleStart::Flat, execution);
         }
         let value = execution.price.times(quantity).unwrap_or(Money::ZERO);
-        let net = self.net_of_fee(execution, quantity);
+        let net = held_of(self.rule, execution, quantity);
         let Some(cycle) = self.last.as_mut() else {
             unreachable!("a cycle was begun just above");
         };
@@ -379,7 +379,7 @@ impl BookFold {
         let released = if flat {
             cycle.cost
         } else {
-            share(cycle.cost, known, cycle.quantity)
+            share(cycle.cost, known, cycle.quantity).unwrap_or(Money::ZERO)
         };
         let realised = match side {
             PositionSide::Long => value - released,
@@ -420,25 +420,6 @@ impl BookFold {
         self.last = Some(Cycle::open(ordinal, side, start, execution.executed_at));
     }
 
-    /// A fee that is taken from what was bought makes the position smaller than the fill.
-    fn net_of_fee(&self, execution: &Execution, quantity: Quantity) -> Quantity {
-        let Some(fee) = execution.fee.as_ref() else {
-            return quantity;
-        };
-        let in_kind = execution.side == Side::Buy
-            && !self.rule.shorts
-            && fee.amount.is_positive()
-            && fee
-                .currency
-                .as_ref()
-                .is_some_and(|currency| is_base(currency, &execution.market.symbol));
-        if in_kind {
-            quantity - Quantity::from_decimal(fee.amount.decimal().min(quantity.decimal()))
-        } else {
-            quantity
-        }
-    }
-
     fn charge(&mut self, execution: &Execution) {
         let (Some(cycle), Some(fee)) = (self.last.as_mut(), execution.fee.as_ref()) else {
             return;
@@ -462,6 +443,25 @@ fn note_row(cycle: &mut Cycle, execution: &Execution) {
     cycle.last = Some(sequence);
 }
 
+/// What of a fill stays: a fee that is taken from what was bought makes the position smaller.
+pub(crate) fn held_of(rule: BookRule, execution: &Execution, quantity: Quantity) -> Quantity {
+    let Some(fee) = execution.fee.as_ref() else {
+        return quantity;
+    };
+    let in_kind = execution.side == Side::Buy
+        && !rule.shorts
+        && fee.amount.is_positive()
+        && fee
+            .currency
+            .as_ref()
+            .is_some_and(|currency| is_base(currency, &execution.market.symbol));
+    if in_kind {
+        quantity - Quantity::from_decimal(fee.amount.decimal().min(quantity.decimal()))
+    } else {
+        quantity
+    }
+}
+
 fn is_base(currency: &Currency, symbol: &Symbol) -> bool {
     symbol
         .as_str()
@@ -469,17 +469,26 @@ fn is_base(currency: &Currency, symbol: &Symbol) -> bool {
         .is_some_and(|rest| !rest.is_empty())
 }
 
-fn is_flat(rest: Quantity, largest: Quantity, rule: BookRule) -> bool {
+/// Whether what is left still means flat.
+pub(crate) fn is_flat(rest: Quantity, largest: Quantity, rule: BookRule) -> bool {
     let dust = largest.decimal() * Decimal::from(rule.dust_permille) / Decimal::from(1000);
     !rest.is_positive() || rest.decimal() <= dust
 }
 
-/// The part of a cost that belongs to `part` of `whole`.
-fn share(cost: Money, part: Quantity, whole: Quantity) -> Money {
+/// Decimal places of a part of a cost, rounded half away from zero; what is left takes the rest. With
+/// all the digits that a division gives, adding the parts up again would round, and a closed cycle
+/// would be off in its last digits.
+pub const COST_PLACES: u32 = 16;
+
+/// The part of a cost that belongs to `part` of `whole`; none beyond 28 digits.
+pub(crate) fn share(cost: Money, part: Quantity, whole: Quantity) -> Option<Money> {
     cost.decimal()
-        .checked_mul(part.decimal())
-        .and_then(|product| product.checked_div(whole.decimal()))
-        .map_or(Money::ZERO, Money::from_decimal)
+        .checked_mul(part.decimal())?
+        .checked_div(whole.decimal())
+        .map(|share| {
+            let strategy = RoundingStrategy::MidpointAwayFromZero;
+            Money::from_decimal(share.round_dp_with_strategy(COST_PLACES, strategy))
+        })
 }
 
 #[cfg(test)]
