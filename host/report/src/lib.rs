@@ -29,7 +29,7 @@ pub use events::{Events, events};
 pub use exact::{ExactNumber, RawJson};
 pub use fills::{Fills, fills};
 pub use orders::{Orders, orders};
-pub use performance::{PerformanceAnswer, performance};
+pub use performance::{PerformanceAnswer, PerformanceFilter, Trades, performance};
 pub use plugin_events::{PluginEvents, plugin_events};
 pub use status::{Status, status};
 pub use table::{Column, Look, render};

@@ -1,21 +1,103 @@
 //! `/performance` and `fillsync performance`: what closed cycles earned, after fees.
 //!
-//! Longs and shorts, by average cost, in fill order, summed by the core. Amounts are exact JSON
-//! numbers. What cannot be said is left out and counted: cycles of unknown start, inverse contracts.
-//! Fees in another coin than the quote are listed beside the result and never mixed into it, and
-//! `coverage` says whether the facts behind the sums are proven complete.
+//! Longs and shorts, in fill order, summed by the core. Amounts are exact JSON numbers. A closed
+//! trade has one result, because average cost and FIFO agree over a whole cycle; what open cycles
+//! realised so far is told both ways. Unrealised results are not told: there are no prices here. What
+//! cannot be said is left out and counted. Totals add dollars up as one and never add a coin to them.
+//! `coverage` says, for each account, category and symbol, what is not proven of the asked range.
 
-use crate::table::{Column, Look, facts, render};
-use crate::{Answer, ExactNumber, time_text};
+mod coverage;
+mod sums;
+mod table;
+mod trades;
+
+pub use coverage::{IncompletePart, PerformanceCoverage};
+pub use trades::{TRADES_KEPT_MAX, Trades};
+
+use crate::{ExactNumber, time_text};
 use fillsync_core::amount::Money;
-use fillsync_core::cut::quote_of;
-use fillsync_core::cycle::BookRule;
-use fillsync_core::performance::{self as core, BySymbol};
-use fillsync_core::time::HostTime;
-use fillsync_ledger::{ClosedCycle, CycleFilter, LedgerError, Reader};
-use rust_decimal::Decimal;
+use fillsync_core::id::{AccountName, GroupName, Symbol};
+use fillsync_core::order::PositionSide;
+use fillsync_core::performance::{Drawdown, Figures, after_fees};
+use fillsync_core::time::{HostTime, VenueTime};
+use fillsync_ledger::{CycleFilter, LedgerError, Reader};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use sums::{Part, Sums};
+use trades::{DOLLAR_CLASS, Line, OpenCycle, Trade};
+
+/// Which cycles to sum; every field but `members` narrows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PerformanceFilter {
+    /// Of this account.
+    pub account: Option<AccountName>,
+    /// Of the members of this group. A group that `members` does not have has none.
+    pub group: Option<GroupName>,
+    /// Of this symbol, as the venue spells it.
+    pub symbol: Option<Symbol>,
+    /// Of this direction.
+    pub side: Option<PositionSide>,
+    /// With results in this currency.
+    pub currency: Option<String>,
+    /// Closed at or after this.
+    pub from: Option<VenueTime>,
+    /// Closed before this. With it, open cycles are not told.
+    pub to: Option<VenueTime>,
+    /// The groups and their members, as the configuration has them: the ledger does not know them.
+    pub members: BTreeMap<GroupName, Vec<AccountName>>,
+}
+
+impl From<&CycleFilter> for PerformanceFilter {
+    fn from(filter: &CycleFilter) -> Self {
+        Self {
+            account: filter.account.clone(),
+            symbol: filter.symbol.clone(),
+            from: filter.from,
+            to: filter.to,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Self> for PerformanceFilter {
+    fn from(filter: &Self) -> Self {
+        filter.clone()
+    }
+}
+
+impl PerformanceFilter {
+    fn takes(&self, trade: &Trade) -> bool {
+        self.from.is_none_or(|from| trade.closed_at >= from)
+            && self.to.is_none_or(|to| trade.closed_at < to)
+            && self.takes_side(trade.side)
+            && self.takes_line(&trade.line)
+    }
+
+    fn takes_side(&self, side: PositionSide) -> bool {
+        self.side.is_none_or(|wanted| wanted == side)
+    }
+
+    fn takes_line(&self, line: &Line) -> bool {
+        self.takes_account(&line.market.account)
+            && self
+                .symbol
+                .as_ref()
+                .is_none_or(|symbol| *symbol == line.market.symbol)
+            && self
+                .currency
+                .as_ref()
+                .is_none_or(|currency| **currency == *line.currency)
+    }
+
+    fn takes_account(&self, account: &AccountName) -> bool {
+        self.account.as_ref().is_none_or(|wanted| wanted == account)
+            && self.group.as_ref().is_none_or(|group| {
+                self.members
+                    .get(group)
+                    .is_some_and(|members| members.contains(account))
+            })
+    }
+}
 
 /// What closed cycles earned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,22 +110,29 @@ pub struct PerformanceAnswer {
     /// 0 beside the message, where the seed's clients look for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_trades: Option<u64>,
-    /// Over everything. Amounts in different quote currencies are added as they are; `by_currency`
-    /// keeps them apart.
+    /// Over everything in the currencies that it names: all dollars as they are (USD, USDT, USDC and
+    /// what is not known), else the only coin there is. `by_currency` has every one.
     pub overall: Overall,
-    /// By the venue's symbol.
+    /// By the venue's symbol; `SYMBOL (COIN)` where one name has results in two kinds of currency.
     pub by_symbol: BTreeMap<String, Share>,
-    /// By account.
+    /// By account; like the next two in the currencies of `overall`.
     pub by_account: BTreeMap<String, Share>,
-    /// By quote currency; `?` where the symbol does not tell.
-    pub by_currency: BTreeMap<String, Share>,
+    /// By group. An account that is a member of two groups is in both.
+    pub by_group: BTreeMap<String, Share>,
     /// By direction: `long` and `short`.
     pub by_side: BTreeMap<String, Share>,
+    /// By the currency of the result: the quote, the coin of an inverse contract; `?` where the
+    /// symbol does not tell.
+    pub by_currency: BTreeMap<String, Share>,
+    /// By currency, closed and so far, by average cost and FIFO.
+    pub realised: BTreeMap<String, RealisedShare>,
+    /// Open cycles that have exits; none where the question has an end.
+    pub open: Vec<OpenAnswer>,
     /// Fees that the results contain, by currency; positive is paid.
     pub fees: BTreeMap<String, ExactNumber>,
     /// Fees in other coins, which no result contains.
     pub fees_apart: BTreeMap<String, ExactNumber>,
-    /// Closed cycles whose result cannot be said.
+    /// Closed cycles whose result cannot be said: their position was open before the data begin.
     pub incomplete_cycles: u64,
     /// Whether the facts are complete.
     pub coverage: PerformanceCoverage,
@@ -72,6 +161,16 @@ pub struct Overall {
     pub avg_win: ExactNumber,
     /// The average losing trade, without its sign, eight places.
     pub avg_loss: ExactNumber,
+    /// The best trade; null without a winning one.
+    pub largest_win: Option<ExactNumber>,
+    /// The worst trade, without its sign; null without a losing one.
+    pub largest_loss: Option<ExactNumber>,
+    /// The deepest fall of the sum in order of close; null where it never fell.
+    pub max_drawdown: Option<DrawdownAnswer>,
+    /// The currencies that are added up here.
+    pub currencies: Vec<String>,
+    /// Trades in other currencies, which are not in here.
+    pub trades_in_other_currencies: u64,
 }
 
 /// The sums of one part.
@@ -85,267 +184,323 @@ pub struct Share {
     pub wins: u64,
     /// Those that lost.
     pub losses: u64,
-}
-
-/// Whether the facts behind the sums are complete.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PerformanceCoverage {
-    /// True when every account that is asked about has proven coverage and no gap in it.
+    /// Winning trades in percent of all, two places.
+    pub win_rate_pct: ExactNumber,
+    /// The sum of the winning ones.
+    pub gross_profit: ExactNumber,
+    /// The sum of the losing ones, without its sign.
+    pub gross_loss: ExactNumber,
+    /// Gross profit over gross loss, two places; null without a loss.
+    pub profit_factor: Option<ExactNumber>,
+    /// The average winning trade, eight places.
+    pub avg_win: ExactNumber,
+    /// The average losing trade, without its sign, eight places.
+    pub avg_loss: ExactNumber,
+    /// The best trade; null without a winning one.
+    pub largest_win: Option<ExactNumber>,
+    /// The worst trade, without its sign; null without a losing one.
+    pub largest_loss: Option<ExactNumber>,
+    /// The deepest fall of the sum in order of close; null where it never fell.
+    pub max_drawdown: Option<DrawdownAnswer>,
+    /// Whether all that it sums over is proven and said; `coverage` tells what is not.
     pub complete: bool,
-    /// Gaps that are not resolved.
-    pub gaps: u64,
-    /// Accounts of which nothing is proven, or not all.
-    pub incomplete_accounts: Vec<String>,
 }
 
-impl From<&BySymbol> for Share {
-    fn from(sums: &BySymbol) -> Self {
-        Self {
-            trades: sums.trades,
-            pnl: ExactNumber(sums.pnl),
-            wins: sums.wins,
-            losses: sums.losses,
-        }
-    }
+/// A fall of the sum of closed trades.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DrawdownAnswer {
+    /// How deep.
+    pub amount: ExactNumber,
+    /// When the highest point before was reached; null where that is the beginning.
+    pub from: Option<String>,
+    /// When the deepest point was reached.
+    pub to: String,
 }
 
-impl From<&core::Overall> for Overall {
-    fn from(sums: &core::Overall) -> Self {
-        Self {
-            total_trades: sums.total_trades,
-            winning_trades: sums.winning_trades,
-            losing_trades: sums.losing_trades,
-            win_rate_pct: ExactNumber(sums.win_rate_pct),
-            total_pnl: ExactNumber(sums.total_pnl),
-            gross_profit: ExactNumber(sums.gross_profit),
-            gross_loss: ExactNumber(sums.gross_loss),
-            profit_factor: sums.profit_factor.map(ExactNumber),
-            avg_win: ExactNumber(sums.avg_win),
-            avg_loss: ExactNumber(sums.avg_loss),
-        }
-    }
+/// What was realised in one currency, after the fees in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct RealisedShare {
+    /// By closed trades; the same both ways.
+    pub closed: ExactNumber,
+    /// By the exits of open cycles, by average cost.
+    pub open_average_cost: ExactNumber,
+    /// By the exits of open cycles, first in, first out.
+    pub open_fifo: ExactNumber,
+    /// All of it by average cost.
+    pub average_cost: ExactNumber,
+    /// All of it, first in, first out.
+    pub fifo: ExactNumber,
 }
 
-/// What the closed cycles that pass a filter earned.
+/// An open cycle that has exits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenAnswer {
+    /// The account.
+    pub account: String,
+    /// The venue's space.
+    pub category: String,
+    /// The venue's symbol.
+    pub symbol: String,
+    /// `long` or `short`.
+    pub side: &'static str,
+    /// When it began.
+    pub opened_at: String,
+    /// What is held.
+    pub quantity: String,
+    /// The currency of the results.
+    pub currency: String,
+    /// Realised so far by average cost, before fees; null where the start is not known.
+    pub average_cost: Option<ExactNumber>,
+    /// Realised so far first in, first out, before fees; null where the start is not known.
+    pub fifo: Option<ExactNumber>,
+    /// Fees so far, of entries and exits, by currency.
+    pub fees: BTreeMap<String, ExactNumber>,
+}
+
+/// What the cycles that pass a filter earned, read afresh.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub fn performance(
     reader: &Reader,
-    filter: &CycleFilter,
+    filter: impl Into<PerformanceFilter>,
     now: HostTime,
 ) -> Result<PerformanceAnswer, LedgerError> {
-    let cycles = reader.closed_cycles(filter)?;
-    let mut sums = Sums::default();
-    for cycle in &cycles {
-        sums.add(cycle);
+    Trades::default().performance(reader, &filter.into(), now)
+}
+
+impl Trades {
+    /// What the cycles that pass a filter earned, from what is kept and what changed since. The reader
+    /// must look at a moment that is not older than that of the call before: whoever shares this
+    /// takes it before the reader's transaction reads.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn performance(
+        &mut self,
+        reader: &Reader,
+        filter: &PerformanceFilter,
+        now: HostTime,
+    ) -> Result<PerformanceAnswer, LedgerError> {
+        self.catch_up(reader)?;
+        let sums = self.sums(filter);
+        let open = if filter.to.is_some() {
+            Vec::new()
+        } else {
+            self.open(filter)
+        };
+        let coverage = coverage::coverage(reader, filter, &sums, &open, now)?;
+        let lines: Vec<&Line> = self.lines(filter).collect();
+        Ok(answer(&sums, &open, &lines, coverage, filter, now))
     }
-    let total = core::sum(cycles.iter().map(|cycle| core::ClosedCycle {
-        symbol: cycle.book.market.symbol.clone(),
-        net: net_of(cycle),
-    }));
-    let none = total.overall.total_trades == 0;
-    Ok(PerformanceAnswer {
+}
+
+fn answer(
+    sums: &Sums,
+    open: &[&OpenCycle],
+    lines: &[&Line],
+    coverage: PerformanceCoverage,
+    filter: &PerformanceFilter,
+    now: HostTime,
+) -> PerformanceAnswer {
+    let class = chosen_class(sums);
+    let overall = overall(sums, &class);
+    let none = sums.currencies.is_empty();
+    let part = |part: Part, holds: &dyn Fn(&str, &Line) -> bool| {
+        sums.parts(part)
+            .filter(|(_, of, _)| *of == class)
+            .map(|(name, _, figures)| {
+                let proven =
+                    coverage.proven(lines.iter().copied().filter(|line| holds(name, line)));
+                (name.to_owned(), Share::new(figures, proven))
+            })
+            .collect::<BTreeMap<_, _>>()
+    };
+    let by_account = part(Part::Account, &|name, line| *line.account == *name);
+    let by_side = part(Part::Side, &|_, _| true);
+    let by_group = part(Part::Group, &|name, line| {
+        filter.members.iter().any(|(group, members)| {
+            group.as_str() == name && members.contains(&line.market.account)
+        })
+    });
+    let by_currency = sums
+        .currencies
+        .iter()
+        .map(|(name, figures)| {
+            let of = lines.iter().copied().filter(|line| line.currency == *name);
+            (name.to_string(), Share::new(figures, coverage.proven(of)))
+        })
+        .collect();
+    PerformanceAnswer {
         timestamp: time_text::host(now),
         message: none.then_some("No closed trades yet"),
         total_trades: none.then_some(0),
-        overall: Overall::from(&total.overall),
-        by_symbol: total
-            .by_symbol
+        by_symbol: by_symbol(sums, &class, lines, &coverage),
+        overall,
+        by_account,
+        by_group,
+        by_side,
+        by_currency,
+        realised: realised(sums, open),
+        open: open
             .iter()
-            .map(|(name, sums)| (name.clone(), Share::from(sums)))
+            .filter(|cycle| cycle.sums.exits > 0)
+            .map(|cycle| open_answer(cycle))
             .collect(),
-        by_account: shares(&sums.by_account),
-        by_currency: shares(&sums.by_currency),
-        by_side: shares(&sums.by_side),
-        fees: exact(sums.fees),
-        fees_apart: exact(sums.fees_apart),
-        incomplete_cycles: total.incomplete_cycles,
-        coverage: coverage(reader, filter)?,
-    })
+        fees: exact(&sums.fees),
+        fees_apart: exact(&sums.fees_apart),
+        incomplete_cycles: sums.unsaid.values().sum(),
+        coverage,
+    }
 }
 
-#[derive(Default)]
-struct Sums {
-    by_account: BTreeMap<String, BySymbol>,
-    by_currency: BTreeMap<String, BySymbol>,
-    by_side: BTreeMap<String, BySymbol>,
-    fees: BTreeMap<String, Decimal>,
-    fees_apart: BTreeMap<String, Decimal>,
+/// The class of currencies that the totals are in: dollars, else the only coin; of several coins none.
+fn chosen_class(sums: &Sums) -> String {
+    let classes: Vec<&str> = sums.classes().map(|(class, _)| class).collect();
+    match classes.as_slice() {
+        [only] => (*only).to_owned(),
+        _ => DOLLAR_CLASS.to_owned(),
+    }
 }
 
-impl Sums {
-    fn add(&mut self, closed: &ClosedCycle) {
-        let Some(net) = net_of(closed) else { return };
-        let market = &closed.book.market;
-        let quote = quote_of(&market.symbol);
-        let currency = quote.unwrap_or("?");
-        add(&mut self.by_account, market.account.as_str(), net);
-        add(&mut self.by_currency, currency, net);
-        add(&mut self.by_side, closed.cycle.side.as_str(), net);
-        for (coin, fee) in &closed.cycle.fees {
-            // The same rule as the core's net: a fee in a coin other than the quote stands apart.
-            let apart = !coin.is_empty() && quote.is_some_and(|quote| quote != coin);
-            let sums = if apart {
-                &mut self.fees_apart
-            } else {
-                &mut self.fees
+fn overall(sums: &Sums, class: &str) -> Overall {
+    let nothing = Figures::default();
+    let figures = sums
+        .classes()
+        .find(|(name, _)| *name == class)
+        .map_or(&nothing, |(_, figures)| figures);
+    let others = sums.classes().filter(|(name, _)| *name != class);
+    Overall {
+        total_trades: figures.trades,
+        winning_trades: figures.wins,
+        losing_trades: figures.losses,
+        win_rate_pct: ExactNumber(figures.win_rate_pct()),
+        total_pnl: number(figures.total()),
+        gross_profit: number(figures.gross_profit),
+        gross_loss: number(figures.gross_loss),
+        profit_factor: figures.profit_factor().map(ExactNumber),
+        avg_win: ExactNumber(figures.average_win()),
+        avg_loss: ExactNumber(figures.average_loss()),
+        largest_win: figures.largest_win.map(number),
+        largest_loss: figures.largest_loss.map(number),
+        max_drawdown: figures.drawdown.as_ref().map(DrawdownAnswer::from),
+        currencies: sums
+            .currencies
+            .keys()
+            .filter(|name| trades::class_of(name) == class)
+            .map(ToString::to_string)
+            .collect(),
+        trades_in_other_currencies: others.map(|(_, figures)| figures.trades).sum(),
+    }
+}
+
+fn by_symbol(
+    sums: &Sums,
+    chosen: &str,
+    lines: &[&Line],
+    coverage: &PerformanceCoverage,
+) -> BTreeMap<String, Share> {
+    let mut shares = BTreeMap::new();
+    for (symbol, class, figures) in sums.parts(Part::Symbol) {
+        let of = |line: &&Line| *line.symbol == *symbol && *line.class == *class;
+        let proven = coverage.proven(lines.iter().copied().filter(of));
+        let twice = sums
+            .parts(Part::Symbol)
+            .any(|(name, of, _)| name == symbol && of != class);
+        let name = if twice && class != chosen {
+            format!("{symbol} ({class})")
+        } else {
+            symbol.to_owned()
+        };
+        shares.insert(name, Share::new(figures, proven));
+    }
+    shares
+}
+
+fn realised(sums: &Sums, open: &[&OpenCycle]) -> BTreeMap<String, RealisedShare> {
+    let mut shares: BTreeMap<String, RealisedShare> = sums
+        .currencies
+        .iter()
+        .map(|(name, figures)| {
+            let closed = number(figures.total());
+            let share = RealisedShare {
+                closed,
+                average_cost: closed,
+                fifo: closed,
+                ..RealisedShare::default()
             };
-            let coin = if coin.is_empty() { currency } else { coin };
-            *sums.entry(coin.to_owned()).or_default() += fee.decimal();
-        }
-    }
-}
-
-fn add(sums: &mut BTreeMap<String, BySymbol>, name: &str, net: Money) {
-    let row = sums.entry(name.to_owned()).or_default();
-    row.trades += 1;
-    row.pnl += net.decimal();
-    row.wins += u64::from(net.is_positive());
-    row.losses += u64::from(net.is_negative());
-}
-
-fn net_of(closed: &ClosedCycle) -> Option<Money> {
-    let market = &closed.book.market;
-    let rule = BookRule::of(&market.category, &market.symbol);
-    closed.cycle.net(rule, quote_of(&market.symbol))
-}
-
-fn shares(sums: &BTreeMap<String, BySymbol>) -> BTreeMap<String, Share> {
-    sums.iter()
-        .map(|(name, sums)| (name.clone(), Share::from(sums)))
-        .collect()
-}
-
-fn exact(sums: BTreeMap<String, Decimal>) -> BTreeMap<String, ExactNumber> {
-    sums.into_iter()
-        .map(|(coin, sum)| (coin, ExactNumber(sum)))
-        .collect()
-}
-
-fn coverage(reader: &Reader, filter: &CycleFilter) -> Result<PerformanceCoverage, LedgerError> {
-    let gaps = reader.gaps(filter.account.as_ref())?;
-    let (mut asked, mut incomplete) = (0u64, Vec::new());
-    for tally in reader.status()?.accounts {
-        if filter
-            .account
-            .as_ref()
-            .is_some_and(|account| *account != tally.account)
-        {
+            (name.to_string(), share)
+        })
+        .collect();
+    for cycle in open {
+        // An entry's fee counts with the first exit: without an exit nothing is realised.
+        let Some(so_far) = cycle.realised.filter(|_| cycle.sums.exits > 0) else {
             continue;
-        }
-        asked += 1;
-        let proven = reader.coverage(&tally.account)?;
-        let whole = !proven.is_empty()
-            && proven
-                .values()
-                .all(|coverage| coverage.windows().len() == 1)
-            && gaps.iter().all(|gap| gap.account != tally.account);
-        if !whole {
-            incomplete.push(tally.account.to_string());
-        }
+        };
+        let currency = &cycle.line.currency;
+        let net = |result: Money| after_fees(result, &cycle.sums.fees, currency).decimal();
+        let share = shares.entry(currency.to_string()).or_default();
+        share.open_average_cost.0 += net(so_far.average_cost);
+        share.average_cost.0 += net(so_far.average_cost);
+        share.open_fifo.0 += net(so_far.fifo);
+        share.fifo.0 += net(so_far.fifo);
     }
-    Ok(PerformanceCoverage {
-        // Of no account nothing is proven.
-        complete: asked > 0 && incomplete.is_empty(),
-        gaps: u64::try_from(gaps.len()).unwrap_or(u64::MAX),
-        incomplete_accounts: incomplete,
-    })
+    shares
 }
 
-impl PerformanceAnswer {
-    /// The sums as lines of a name and a value.
-    fn sums(&self) -> Vec<(&'static str, String)> {
-        let overall = &self.overall;
-        let mut pairs = vec![
-            ("closed trades", overall.total_trades.to_string()),
-            (
-                "won / lost",
-                format!("{} / {}", overall.winning_trades, overall.losing_trades),
-            ),
-            ("win rate", format!("{} %", overall.win_rate_pct)),
-            ("profit and loss", overall.total_pnl.to_string()),
-            ("gross profit", overall.gross_profit.to_string()),
-            ("gross loss", overall.gross_loss.to_string()),
-            (
-                "profit factor",
-                overall
-                    .profit_factor
-                    .map_or_else(|| "-".to_owned(), |factor| factor.to_string()),
-            ),
-            ("average win", overall.avg_win.to_string()),
-            ("average loss", overall.avg_loss.to_string()),
-        ];
-        if self.incomplete_cycles > 0 {
-            pairs.push((
-                "not summed",
-                format!(
-                    "{} closed cycles whose result cannot be said",
-                    self.incomplete_cycles
-                ),
-            ));
-        }
-        if !self.fees_apart.is_empty() {
-            let list: Vec<_> = self
-                .fees_apart
-                .iter()
-                .map(|(coin, fee)| format!("{fee} {coin}"))
-                .collect();
-            pairs.push(("fees apart", list.join(", ")));
-        }
-        if !self.coverage.complete {
-            let accounts = self.coverage.incomplete_accounts.join(", ");
-            pairs.push((
-                "coverage",
-                match accounts.as_str() {
-                    "" => "nothing is proven yet".to_owned(),
-                    accounts => format!("not complete for {accounts}"),
-                },
-            ));
-        }
-        pairs
+fn open_answer(cycle: &OpenCycle) -> OpenAnswer {
+    let market = &cycle.line.market;
+    OpenAnswer {
+        account: market.account.to_string(),
+        category: market.category.to_string(),
+        symbol: market.symbol.to_string(),
+        side: cycle.sums.side.as_str(),
+        opened_at: time_text::venue(cycle.sums.opened_at),
+        quantity: cycle.sums.quantity.to_string(),
+        currency: cycle.line.currency.to_string(),
+        average_cost: cycle.realised.map(|so_far| number(so_far.average_cost)),
+        fifo: cycle.realised.map(|so_far| number(so_far.fifo)),
+        fees: exact(&cycle.sums.fees),
     }
 }
 
-impl Answer for PerformanceAnswer {
-    fn table(&self, look: Look) -> String {
-        let mut text = self
-            .message
-            .map_or_else(String::new, |message| format!("{message}.\n"));
-        text.push_str(&facts(&self.sums()));
-        let columns = [
-            Column::Left("PART"),
-            Column::Left("NAME"),
-            Column::Right("TRADES"),
-            Column::Right("WON"),
-            Column::Right("LOST"),
-            Column::Right("PROFIT AND LOSS"),
-        ];
-        let parts = [
-            ("symbol", &self.by_symbol),
-            ("account", &self.by_account),
-            ("currency", &self.by_currency),
-            ("side", &self.by_side),
-        ];
-        let rows: Vec<_> = parts
-            .into_iter()
-            .flat_map(|(part, shares)| {
-                shares.iter().map(move |(name, share)| {
-                    vec![
-                        part.to_owned(),
-                        name.clone(),
-                        share.trades.to_string(),
-                        share.wins.to_string(),
-                        share.losses.to_string(),
-                        share.pnl.to_string(),
-                    ]
-                })
-            })
-            .collect();
-        if !rows.is_empty() {
-            text.push('\n');
-            text.push_str(&render(look, &columns, rows, ""));
+impl Share {
+    fn new(figures: &Figures, complete: bool) -> Self {
+        Self {
+            trades: figures.trades,
+            pnl: number(figures.total()),
+            wins: figures.wins,
+            losses: figures.losses,
+            win_rate_pct: ExactNumber(figures.win_rate_pct()),
+            gross_profit: number(figures.gross_profit),
+            gross_loss: number(figures.gross_loss),
+            profit_factor: figures.profit_factor().map(ExactNumber),
+            avg_win: ExactNumber(figures.average_win()),
+            avg_loss: ExactNumber(figures.average_loss()),
+            largest_win: figures.largest_win.map(number),
+            largest_loss: figures.largest_loss.map(number),
+            max_drawdown: figures.drawdown.as_ref().map(DrawdownAnswer::from),
+            complete,
         }
-        text
     }
+}
+
+impl From<&Drawdown> for DrawdownAnswer {
+    fn from(drawdown: &Drawdown) -> Self {
+        Self {
+            amount: number(drawdown.amount),
+            from: time_text::venue_option(drawdown.from),
+            to: time_text::venue(drawdown.to),
+        }
+    }
+}
+
+fn number(money: Money) -> ExactNumber {
+    ExactNumber(money.decimal())
+}
+
+fn exact(sums: &BTreeMap<String, Money>) -> BTreeMap<String, ExactNumber> {
+    sums.iter()
+        .map(|(coin, sum)| (coin.clone(), number(*sum)))
+        .collect()
 }
