@@ -3,26 +3,27 @@
 use crate::ApiState;
 use crate::answer::{Data, Refusal, Reported, typed};
 use crate::guard::{Guard, Refused, guard};
-use crate::live::AccountHealth;
+use crate::live::{AccountHealth, readiness};
 use crate::metrics;
 use crate::question::{
     AlertQuestion, Asked, CountQuestion, DivergenceQuestion, EventQuestion, FillQuestion,
-    NoQuestion, OrderQuestion, PerformanceQuestion, PluginQuestion, alert_kind, moment, name,
+    NoQuestion, OrderQuestion, PerformanceQuestion, PluginQuestion, alert_kind, moment, name, side,
 };
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
+use fillsync_core::id::GroupName;
 use fillsync_core::time::HostTime;
-use fillsync_ledger::{AlertFilter, CycleFilter, FillFilter, LedgerError, Reader};
+use fillsync_ledger::{AlertFilter, FillFilter, LedgerError, Reader};
 use fillsync_report as report;
 use fillsync_report::counts::CountFilter;
 use fillsync_report::divergences::DivergenceFilter;
 use fillsync_report::plugin_events::PluginEventAnswer;
-use fillsync_report::rows_wanted;
+use fillsync_report::{PerformanceFilter, Trades, rows_wanted};
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Every endpoint, and what it answers.
 pub const ENDPOINTS: [(&str, &str); 14] = [
@@ -33,7 +34,7 @@ pub const ENDPOINTS: [(&str, &str); 14] = [
     ),
     (
         "/performance",
-        "closed cycles with fees, longs and shorts: account, symbol, since, until",
+        "what closed cycles earned: account, group, symbol, side, currency, since, until",
     ),
     (
         "/counts",
@@ -64,7 +65,7 @@ pub const ENDPOINTS: [(&str, &str); 14] = [
     ),
     (
         "/ready",
-        "200 when the daemon has started up, 503 with reasons until then",
+        "200 when every account has caught up, 503 with reasons until then or without any",
     ),
     ("/metrics", "metrics for Prometheus"),
 ];
@@ -73,6 +74,8 @@ pub const ENDPOINTS: [(&str, &str); 14] = [
 struct Server {
     state: ApiState,
     refused: Arc<Refused>,
+    /// What performance is summed from, kept up from question to question.
+    trades: Arc<Mutex<Trades>>,
 }
 
 impl FromRef<Server> for ApiState {
@@ -85,6 +88,7 @@ pub(crate) fn router(state: ApiState, rules: Guard) -> Router {
     let server = Server {
         state,
         refused: Arc::clone(&rules.refused),
+        trades: Arc::default(),
     };
     Router::new()
         .route("/", get(index))
@@ -167,19 +171,47 @@ async fn fills(
 }
 
 async fn performance(
-    State(state): State<ApiState>,
+    State(server): State<Server>,
     Asked(asked): Asked<PerformanceQuestion>,
 ) -> Answered<report::PerformanceAnswer> {
-    let filter = CycleFilter {
+    let filter = PerformanceFilter {
         account: name("account", asked.account.as_deref())?,
+        group: name("group", asked.group.as_deref())?,
         symbol: name("symbol", asked.symbol.as_deref())?,
+        side: side(asked.side.as_deref())?,
+        currency: asked.currency,
         from: moment("since", asked.since.as_deref())?,
         to: moment("until", asked.until.as_deref())?,
+        members: server.state.live.groups(),
     };
-    ask(&state, move |reader, now| {
-        report::performance(reader, &filter, now)
+    if let Some(group) = &filter.group
+        && !filter.members.contains_key(group)
+    {
+        return Err(unknown_group(group, &filter));
+    }
+    ask(&server.state, move |reader, now| {
+        // Nothing was read yet, so the reader's moment is not older than that of the answer before.
+        // What a panic may have left half done is thrown away.
+        let mut trades = server.trades.lock().unwrap_or_else(|poisoned| {
+            server.trades.clear_poison();
+            let mut trades = poisoned.into_inner();
+            *trades = Trades::default();
+            trades
+        });
+        trades.performance(reader, &filter, now)
     })
     .await
+}
+
+fn unknown_group(group: &GroupName, filter: &PerformanceFilter) -> Refusal {
+    let known: Vec<_> = filter.members.keys().map(GroupName::as_str).collect();
+    Refusal::wrong(
+        format!("group: there is no group {group}"),
+        match known.join(", ").as_str() {
+            "" => "there are no groups in the configuration".to_owned(),
+            known => format!("the groups are {known}"),
+        },
+    )
 }
 
 async fn counts(
@@ -237,13 +269,18 @@ async fn accounts(
     State(state): State<ApiState>,
     _: Asked<NoQuestion>,
 ) -> Answered<report::Accounts> {
-    ask(&state, report::accounts).await
+    let streams = state.live.streams();
+    ask(&state, move |reader, now| {
+        report::accounts(reader, Some(&streams), now)
+    })
+    .await
 }
 
 async fn status(State(state): State<ApiState>, _: Asked<NoQuestion>) -> Answered<report::Status> {
     let path = state.ledger.path().to_owned();
+    let streams = state.live.streams();
     ask(&state, move |reader, now| {
-        report::status(reader, &path, now)
+        report::status(reader, &path, Some(&streams), now)
     })
     .await
 }
@@ -329,9 +366,10 @@ struct ReadyAnswer {
 }
 
 async fn ready(State(state): State<ApiState>, _: Asked<NoQuestion>) -> Response {
-    let reasons = state.live.ready().err();
+    let now = state.live.now();
+    let reasons = readiness(state.live.as_ref(), now).err();
     let answer = ReadyAnswer {
-        timestamp: state.live.now().to_string(),
+        timestamp: now.to_string(),
         ready: reasons.is_none(),
         reasons: reasons.unwrap_or_default(),
     };

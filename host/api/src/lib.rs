@@ -18,6 +18,7 @@ mod server;
 
 pub use bind::{BindError, LISTEN_SETTING, TOKEN_BYTES_MIN, TOKEN_SETTING, bind};
 pub use endpoints::ENDPOINTS;
+pub use fillsync_report::{StreamHealth, StreamState, Streams};
 pub use limits::Limits;
 pub use live::{AccountHealth, Health, Live, PluginTally};
 pub use server::{serve, serve_within};

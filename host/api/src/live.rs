@@ -1,7 +1,10 @@
 //! What only the running daemon knows, as the server asks for it.
 
+use fillsync_core::id::{AccountName, GroupName};
 use fillsync_core::time::HostTime;
+use fillsync_report::Streams;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The running daemon. Every answer comes from memory at once: nothing here may wait or block.
 pub trait Live: Send + Sync + 'static {
@@ -22,6 +25,30 @@ pub trait Live: Send + Sync + 'static {
     /// # Errors
     /// The sentences that say what is not ready yet.
     fn ready(&self) -> Result<(), Vec<String>>;
+
+    /// The streams of the accounts that have one; an account that is not in it has its stream off.
+    fn streams(&self) -> Streams {
+        Streams::new()
+    }
+
+    /// The groups and their members, as the configuration has them.
+    fn groups(&self) -> BTreeMap<GroupName, Vec<AccountName>> {
+        BTreeMap::new()
+    }
+}
+
+/// Whether requests can rely on the daemon: it watches at least one account, and has started up.
+/// Without an account it runs, and `/health` says so, but there is nothing that it could answer for.
+///
+/// # Errors
+/// The sentences that say what is missing.
+pub(crate) fn readiness(live: &dyn Live, now: HostTime) -> Result<(), Vec<String>> {
+    if live.health(now).accounts.is_empty() {
+        return Err(vec![
+            "no account is configured: add an [[account]] to the configuration".to_owned(),
+        ]);
+    }
+    live.ready()
 }
 
 /// Calls of one plugin since the start.

@@ -4,34 +4,30 @@
 //! Prometheus' conventions: units last, `_total` for what only grows.
 
 use crate::guard::Refused;
-use crate::live::Live;
-use fillsync_core::id::{AccountName, Category};
-use fillsync_core::time::{HostTime, VenueTime};
-use fillsync_ledger::{LedgerError, LedgerStatus, Reader};
+use crate::live::{Live, readiness};
+use fillsync_core::id::AccountName;
+use fillsync_core::time::HostTime;
+use fillsync_ledger::{LedgerError, LedgerStatus, Proof, Reader};
+use fillsync_report::StreamState;
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
 
 /// What the ledger contributes.
 pub(crate) struct Facts {
     status: LedgerStatus,
-    covered_to: Vec<(AccountName, Category, VenueTime)>,
+    proofs: Vec<Proof>,
+    stand_ins: BTreeMap<AccountName, u64>,
 }
 
 impl Facts {
     /// Reads them at one moment.
     pub(crate) fn read(reader: &Reader) -> Result<Self, LedgerError> {
-        let status = reader.status()?;
-        let mut covered_to = Vec::new();
-        for tally in &status.accounts {
-            for (category, coverage) in reader.coverage(&tally.account)? {
-                covered_to.extend(
-                    coverage
-                        .to()
-                        .map(|to| (tally.account.clone(), category, to)),
-                );
-            }
-        }
-        Ok(Self { status, covered_to })
+        Ok(Self {
+            status: reader.status()?,
+            proofs: reader.proofs(None)?,
+            stand_ins: reader.stand_ins()?,
+        })
     }
 }
 
@@ -78,10 +74,11 @@ pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused) -> String 
     page.single(
         "ready",
         "gauge",
-        "1 when the daemon has started up.",
-        u8::from(live.ready().is_ok()),
+        "1 when every account has caught up; 0 without any account.",
+        u8::from(readiness(live, now).is_ok()),
     );
     accounts(&mut page, facts, now);
+    freshness(&mut page, live, now);
     ledger(&mut page, &facts.status);
     plugins(&mut page, live);
     page.family(
@@ -150,16 +147,95 @@ fn accounts(page: &mut Page, facts: &Facts, now: HostTime) {
         "gauge",
         "Now minus the moment up to which executions are proven complete.",
     );
-    for (account, category, to) in &facts.covered_to {
-        let labels = [
-            ("account", account.as_str()),
-            ("category", category.as_str()),
-        ];
-        page.sample(
-            "coverage_lag_seconds",
-            &labels,
-            seconds(now.us().saturating_sub(to.us())),
-        );
+    for proof in &facts.proofs {
+        if let Some(complete) = proof.complete {
+            page.sample(
+                "coverage_lag_seconds",
+                &place(proof),
+                seconds(now.us().saturating_sub(complete.to.us())),
+            );
+        }
+    }
+    gaps(page, facts);
+}
+
+fn place(proof: &Proof) -> [(&'static str, &str); 2] {
+    [
+        ("account", proof.account.as_str()),
+        ("category", proof.category.as_str()),
+    ]
+}
+
+fn gaps(page: &mut Page, facts: &Facts) {
+    page.family(
+        "gaps_fillable",
+        "gauge",
+        "Known gaps that are tried again, by category.",
+    );
+    for proof in &facts.proofs {
+        page.sample("gaps_fillable", &place(proof), proof.gaps_open);
+    }
+    page.family(
+        "gaps_unfillable",
+        "gauge",
+        "Known gaps that the venue can no longer serve, by category.",
+    );
+    for proof in &facts.proofs {
+        page.sample("gaps_unfillable", &place(proof), proof.gaps_unfillable);
+    }
+    page.family(
+        "stand_in_rows",
+        "gauge",
+        "Rows made from the sum of an order in place of rows that the venue has not told.",
+    );
+    for tally in &facts.status.accounts {
+        let account = &tally.account;
+        let rows = facts.stand_ins.get(account).copied().unwrap_or(0);
+        page.sample("stand_in_rows", &[("account", account.as_str())], rows);
+    }
+}
+
+/// What the running daemon knows of accounts: how fresh they are, and their streams. A stream has one
+/// sample for each state, of which one is 1.
+fn freshness(page: &mut Page, live: &dyn Live, now: HostTime) {
+    let accounts = live.health(now).accounts;
+    page.family(
+        "data_age_seconds",
+        "gauge",
+        "Time since the last complete round of an account.",
+    );
+    for account in &accounts {
+        if let Some(age_ms) = account.data_age_ms {
+            let us = i64::try_from(age_ms)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(1_000);
+            page.sample(
+                "data_age_seconds",
+                &[("account", &account.account)],
+                seconds(us),
+            );
+        }
+    }
+    let streams: BTreeMap<String, StreamState> = live
+        .streams()
+        .into_iter()
+        .map(|(account, health)| (account.to_string(), health.state))
+        .collect();
+    page.family(
+        "stream_state",
+        "gauge",
+        "1 for the state that an account's stream is in, 0 for the others.",
+    );
+    for account in &accounts {
+        let name = &account.account;
+        let state = streams.get(name).copied().unwrap_or(StreamState::Off);
+        for other in StreamState::ALL {
+            page.sample(
+                "stream_state",
+                &[("account", name), ("state", other.as_str())],
+                u8::from(state == other),
+            );
+        }
     }
 }
 

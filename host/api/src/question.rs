@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use fillsync_core::alert::AlertKind;
 use fillsync_core::id::IdError;
+use fillsync_core::order::PositionSide;
 use fillsync_core::time::VenueTime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -100,7 +101,7 @@ question!(
 );
 question!(
     /// `/performance`
-    PerformanceQuestion { account: String, symbol: String, since: String, until: String }
+    PerformanceQuestion { account: String, group: String, symbol: String, side: String, currency: String, since: String, until: String }
 );
 question!(
     /// `/counts`
@@ -154,6 +155,19 @@ pub(crate) fn moment(parameter: &str, text: Option<&str>) -> Result<Option<Venue
             Refusal::wrong(
                 format!("{parameter}: {error}"),
                 format!("write {parameter} in UTC, as in {parameter}=2026-11-21T12:00:00Z"),
+            )
+        })
+    })
+    .transpose()
+}
+
+/// A position's direction, by its name.
+pub(crate) fn side(text: Option<&str>) -> Result<Option<PositionSide>, Refusal> {
+    text.map(|text| {
+        PositionSide::from_name(text).ok_or_else(|| {
+            Refusal::wrong(
+                format!("side: {text:?} is no direction of a position"),
+                "give side=long or side=short",
             )
         })
     })

@@ -6,11 +6,11 @@
 use crate::table::{Column, Look, or_dash, render};
 use crate::{Answer, GAPS_LISTED_MAX, WINDOWS_LISTED_MAX, time_text};
 use fillsync_core::coverage::Coverage;
-use fillsync_core::id::{AccountName, Category};
-use fillsync_core::time::{HostTime, VenueTime};
-use fillsync_ledger::{AccountTally, KnownGap, LedgerError, Reader};
+use fillsync_core::id::AccountName;
+use fillsync_core::time::HostTime;
+use fillsync_ledger::{AccountTally, KnownGap, LedgerError, Proof, Reader};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Every account that the ledger knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,8 +32,12 @@ pub struct AccountAnswer {
     pub venue: String,
     /// Whether all between its oldest and newest proven moment is proven, and no gap is known.
     pub complete: bool,
+    /// The latest beginning of what is proven without a hole up to `complete_to`, among its categories.
+    pub complete_from: Option<String>,
     /// The earliest end of proven coverage among its categories, in venue time.
     pub complete_to: Option<String>,
+    /// Its stream; null where nobody who knows it was asked, as on the command line.
+    pub stream: Option<StreamAnswer>,
     /// Fills.
     pub fills: u64,
     /// Rows of every class.
@@ -57,9 +61,21 @@ pub struct AccountAnswer {
 pub struct CategoryAnswer {
     /// The venue's space ("linear").
     pub category: String,
+    /// How far the data reach back: the beginning of the oldest proven window, in venue time.
+    pub data_from: Option<String>,
+    /// The beginning of the newest proven window: from there to `complete_to` nothing is missing.
+    pub complete_from: Option<String>,
     /// The end of the newest proven window, in venue time.
     pub complete_to: Option<String>,
-    /// How far that lies behind now, in milliseconds.
+    /// When the last traversal that reached its end was recorded, by the host's clock.
+    pub last_proven_at: Option<String>,
+    /// Gaps that can still be filled.
+    pub gaps_fillable: u64,
+    /// Gaps that the venue can no longer serve.
+    pub gaps_unfillable: u64,
+    /// Gaps that were filled later.
+    pub gaps_filled: u64,
+    /// How far `complete_to` lies behind now, in milliseconds.
     pub lag_ms: Option<u64>,
     /// When the open orders were last read to the end, in venue time.
     pub orders_checked_at: Option<String>,
@@ -67,6 +83,16 @@ pub struct CategoryAnswer {
     pub window_count: usize,
     /// The newest proven windows, the oldest first; at most [`WINDOWS_LISTED_MAX`].
     pub windows: Vec<WindowAnswer>,
+    /// The same moments for the table.
+    #[serde(skip)]
+    span: Option<CoverageSpan>,
+}
+
+/// What the table shortens to seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CoverageSpan {
+    data_from_us: i64,
+    complete_to_us: i64,
 }
 
 /// A span of venue time, without its end.
@@ -91,22 +117,117 @@ pub struct GapAnswer {
     pub reason: String,
     /// How often it was tried again.
     pub retries: u32,
-    /// Whether the venue can no longer serve it.
+    /// Whether the venue can no longer serve it; else it is tried again.
     pub unfillable: bool,
     /// When it was first recorded.
     pub first_seen: String,
     /// When it was last tried.
     pub last_tried: String,
+    /// The same moments for the table.
+    #[serde(skip)]
+    tried_us: (i64, i64),
 }
 
-/// Every account that the ledger knows.
+/// How an account's stream is. Coverage comes from polling alone: a stream only makes it faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StreamState {
+    /// None is wanted.
+    Off,
+    /// Being opened.
+    Connecting,
+    /// Open; what happened before it was open is being read.
+    CatchingUp,
+    /// Open, and everything before it is read.
+    Live,
+    /// Not to be had; polling alone goes on.
+    Failed,
+}
+
+impl StreamState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [
+        Self::Off,
+        Self::Connecting,
+        Self::CatchingUp,
+        Self::Live,
+        Self::Failed,
+    ];
+
+    /// Its name, as JSON and metrics write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Connecting => "connecting",
+            Self::CatchingUp => "catching-up",
+            Self::Live => "live",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An account's stream, as the running daemon tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamHealth {
+    /// How it is.
+    pub state: StreamState,
+    /// Since when; none where it is off.
+    pub since: Option<HostTime>,
+    /// Why it is not live, where something failed. No secrets.
+    pub reason: Option<String>,
+}
+
+/// An account's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamAnswer {
+    /// How it is.
+    pub state: StreamState,
+    /// Since when.
+    pub since: Option<String>,
+    /// Why it is not live, where something failed.
+    pub reason: Option<String>,
+}
+
+impl StreamAnswer {
+    const OFF: Self = Self {
+        state: StreamState::Off,
+        since: None,
+        reason: None,
+    };
+}
+
+impl From<&StreamHealth> for StreamAnswer {
+    fn from(health: &StreamHealth) -> Self {
+        Self {
+            state: health.state,
+            since: health.since.map(time_text::host),
+            reason: health.reason.clone(),
+        }
+    }
+}
+
+/// The streams of all accounts that have one.
+pub type Streams = BTreeMap<AccountName, StreamHealth>;
+
+/// Every account that the ledger knows; `streams` from who knows them, an account that is not in it
+/// has its stream off.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn accounts(reader: &Reader, now: HostTime) -> Result<Accounts, LedgerError> {
+pub fn accounts(
+    reader: &Reader,
+    streams: Option<&Streams>,
+    now: HostTime,
+) -> Result<Accounts, LedgerError> {
     let mut accounts = Vec::new();
     for tally in reader.status()?.accounts {
-        accounts.push(account(reader, tally, now)?);
+        let stream = streams.map(|streams| {
+            streams
+                .get(&tally.account)
+                .map_or(StreamAnswer::OFF, StreamAnswer::from)
+        });
+        accounts.push(account(reader, tally, stream, now)?);
     }
     Ok(Accounts {
         timestamp: time_text::host(now),
@@ -118,24 +239,37 @@ pub fn accounts(reader: &Reader, now: HostTime) -> Result<Accounts, LedgerError>
 fn account(
     reader: &Reader,
     tally: AccountTally,
+    stream: Option<StreamAnswer>,
     now: HostTime,
 ) -> Result<AccountAnswer, LedgerError> {
     let name: &AccountName = &tally.account;
     let coverage = reader.coverage(name)?;
-    let checked = reader.orders_checked(name)?;
+    let proofs = reader.proofs(Some(name))?;
     let gaps = reader.gaps(Some(name))?;
-    let names: BTreeSet<&Category> = coverage.keys().chain(checked.keys()).collect();
-    let categories: Vec<_> = names
-        .into_iter()
-        .map(|category| category_answer(category, &coverage, &checked, now))
+    let nothing = Coverage::default();
+    let categories: Vec<_> = proofs
+        .iter()
+        .map(|proof| {
+            category_answer(
+                proof,
+                coverage.get(&proof.category).unwrap_or(&nothing),
+                now,
+            )
+        })
         .collect();
     let whole =
         !categories.is_empty() && categories.iter().all(|category| category.window_count == 1);
-    let complete_to = coverage.values().map(Coverage::to).min().flatten();
+    // An end that one category does not have is no end of the account's.
+    let complete: Option<Vec<_>> = proofs.iter().map(|proof| proof.complete).collect();
+    let complete = complete.unwrap_or_default();
+    let complete_from = complete.iter().map(|window| window.from).max();
+    let complete_to = complete.iter().map(|window| window.to).min();
     Ok(AccountAnswer {
         account: name.to_string(),
         complete: whole && gaps.is_empty(),
+        complete_from: time_text::venue_option(complete_from),
         complete_to: time_text::venue_option(complete_to),
+        stream,
         fills: tally.fills,
         executions: tally.executions,
         last_fill_at: time_text::venue_option(tally.last_fill_at),
@@ -148,23 +282,28 @@ fn account(
     })
 }
 
-fn category_answer(
-    category: &Category,
-    coverage: &BTreeMap<Category, Coverage>,
-    checked: &BTreeMap<Category, VenueTime>,
-    now: HostTime,
-) -> CategoryAnswer {
-    let windows = coverage
-        .get(category)
-        .map(Coverage::windows)
-        .unwrap_or_default();
-    let to = windows.last().map(|window| window.to);
+fn category_answer(proof: &Proof, coverage: &Coverage, now: HostTime) -> CategoryAnswer {
+    let windows = coverage.windows();
+    let newest = coverage.newest();
+    let span = newest.map(|newest| CoverageSpan {
+        data_from_us: windows
+            .first()
+            .map_or(newest.from, |oldest| oldest.from)
+            .us(),
+        complete_to_us: newest.to.us(),
+    });
     CategoryAnswer {
-        category: category.to_string(),
-        complete_to: time_text::venue_option(to),
+        category: proof.category.to_string(),
+        data_from: time_text::venue_option(windows.first().map(|window| window.from)),
+        complete_from: time_text::venue_option(newest.map(|window| window.from)),
+        complete_to: time_text::venue_option(newest.map(|window| window.to)),
+        last_proven_at: proof.last_seen.map(time_text::host),
+        gaps_fillable: proof.gaps_open,
+        gaps_unfillable: proof.gaps_unfillable,
+        gaps_filled: proof.gaps_resolved,
         // The clocks differ by their offset, which is small against what this number is read for.
-        lag_ms: to.map(|to| time_text::span_ms(to.us(), now.us())),
-        orders_checked_at: time_text::venue_option(checked.get(category).copied()),
+        lag_ms: newest.map(|window| time_text::span_ms(window.to.us(), now.us())),
+        orders_checked_at: time_text::venue_option(proof.orders_checked),
         window_count: windows.len(),
         windows: windows
             .iter()
@@ -174,6 +313,7 @@ fn category_answer(
                 to: window.to.to_string(),
             })
             .collect(),
+        span,
     }
 }
 
@@ -187,6 +327,7 @@ fn gap_answer(gap: &KnownGap) -> GapAnswer {
         unfillable: gap.unfillable,
         first_seen: time_text::host(gap.first_seen),
         last_tried: time_text::host(gap.last_tried),
+        tried_us: (gap.first_seen.us(), gap.last_tried.us()),
     }
 }
 
@@ -211,23 +352,103 @@ impl Answer for Accounts {
             ]
         });
         let mut text = render(look, &columns, rows, "No accounts yet.");
-        for account in &self.accounts {
-            for gap in &account.gaps {
-                text.push_str(&format!(
-                    "gap: {} {} {} to {}: {}{}\n",
-                    account.account,
-                    gap.category,
-                    gap.from,
-                    gap.to,
-                    gap.reason.replace(char::is_control, " "),
-                    if gap.unfillable {
-                        " (the venue can no longer serve it)"
-                    } else {
-                        ""
-                    },
-                ));
-            }
-        }
+        text.push_str(&coverage_table(&self.accounts, look));
         text
     }
+}
+
+/// What is proven of every account and category, the streams, and the known gaps.
+pub(crate) fn coverage_table(accounts: &[AccountAnswer], look: Look) -> String {
+    let columns = [
+        Column::Left("ACCOUNT"),
+        Column::Left("CATEGORY"),
+        Column::Left("DATA FROM"),
+        Column::Left("COMPLETE TO"),
+        Column::Right("BEHIND"),
+        Column::Right("GAPS"),
+        Column::Right("LOST"),
+    ];
+    let rows: Vec<_> = accounts
+        .iter()
+        .flat_map(|account| {
+            account
+                .categories
+                .iter()
+                .map(|category| category_row(&account.account, category))
+        })
+        .collect();
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&render(look, &columns, rows, ""));
+    }
+    for account in accounts {
+        if let Some(line) = account
+            .stream
+            .as_ref()
+            .and_then(|stream| stream_line(&account.account, stream))
+        {
+            text.push_str(&line);
+        }
+    }
+    for account in accounts {
+        for gap in &account.gaps {
+            text.push_str(&gap_lines(&account.account, gap));
+        }
+        if account.gap_count > account.gaps.len() {
+            let more = account.gap_count - account.gaps.len();
+            text.push_str(&format!("gap: {}: {more} more\n", account.account));
+        }
+    }
+    text
+}
+
+fn category_row(account: &str, category: &CategoryAnswer) -> Vec<String> {
+    let moment = |text: fn(i64) -> String, us: fn(CoverageSpan) -> i64| {
+        or_dash(category.span.map(|span| text(us(span))).as_deref())
+    };
+    vec![
+        account.to_owned(),
+        category.category.clone(),
+        moment(time_text::second_from, |span| span.data_from_us),
+        moment(time_text::second, |span| span.complete_to_us),
+        or_dash(category.lag_ms.map(time_text::span).as_deref()),
+        category.gaps_fillable.to_string(),
+        category.gaps_unfillable.to_string(),
+    ]
+}
+
+/// Streams that are off have no line: that is the ordinary case.
+fn stream_line(account: &str, stream: &StreamAnswer) -> Option<String> {
+    let since = stream.since.as_deref().unwrap_or("-");
+    let state = match stream.state {
+        StreamState::Off => return None,
+        StreamState::Connecting => format!("connecting since {since}"),
+        StreamState::CatchingUp => format!("open since {since}, catching up"),
+        StreamState::Live => format!("live since {since}"),
+        StreamState::Failed => format!("failed since {since}"),
+    };
+    let reason = stream.reason.as_deref().map_or_else(String::new, |reason| {
+        format!(": {}", reason.replace(char::is_control, " "))
+    });
+    Some(format!("stream: {account}: {state}{reason}\n"))
+}
+
+fn gap_lines(account: &str, gap: &GapAnswer) -> String {
+    let (first, last) = gap.tried_us;
+    let outlook = if gap.unfillable {
+        "the venue can no longer serve it"
+    } else {
+        "it is tried again"
+    };
+    format!(
+        "gap: {account} {} {} to {}\n     {}; {outlook}\n     first seen {}, tried again {} times, last tried {}\n",
+        gap.category,
+        gap.from,
+        gap.to,
+        gap.reason.replace(char::is_control, " "),
+        time_text::second(first),
+        gap.retries,
+        time_text::second(last),
+    )
 }

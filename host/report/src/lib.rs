@@ -21,7 +21,7 @@ mod exact;
 mod table;
 mod time_text;
 
-pub use accounts::{Accounts, accounts};
+pub use accounts::{Accounts, StreamHealth, StreamState, Streams, accounts};
 pub use alerts::{Alerts, alerts};
 pub use counts::{CountFilter, Counts, counts};
 pub use divergences::{DivergenceFilter, Divergences, divergences};

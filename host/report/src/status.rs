@@ -1,5 +1,7 @@
-//! `/status` and `fillsync status`: the ledger at a glance, from counts that are kept up, never from scans.
+//! `/status` and `fillsync status`: the ledger at a glance, from counts that are kept up, never from
+//! scans, and what is proven of each account, as `/accounts` has it.
 
+use crate::accounts::{AccountAnswer, Streams, accounts, coverage_table};
 use crate::table::{Column, Look, facts, or_dash, render};
 use crate::{Answer, time_text};
 use fillsync_core::time::HostTime;
@@ -34,6 +36,8 @@ pub struct Status {
     pub outbox: Outbox,
     /// By account.
     pub accounts: Vec<AccountStatus>,
+    /// What is proven of each account and category, the known gaps, the streams: as `/accounts` has it.
+    pub coverage: Vec<AccountAnswer>,
 }
 
 /// The database file.
@@ -92,15 +96,21 @@ pub struct AccountStatus {
     pub conflicts: u64,
 }
 
-/// The ledger at `path` at a glance.
+/// The ledger at `path` at a glance; `streams` from who knows them.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn status(reader: &Reader, path: &Path, now: HostTime) -> Result<Status, LedgerError> {
-    Ok(of(reader.status()?, path, now))
+pub fn status(
+    reader: &Reader,
+    path: &Path,
+    streams: Option<&Streams>,
+    now: HostTime,
+) -> Result<Status, LedgerError> {
+    let coverage = accounts(reader, streams, now)?.accounts;
+    Ok(of(reader.status()?, coverage, path, now))
 }
 
-fn of(status: LedgerStatus, path: &Path, now: HostTime) -> Status {
+fn of(status: LedgerStatus, coverage: Vec<AccountAnswer>, path: &Path, now: HostTime) -> Status {
     Status {
         timestamp: time_text::host(now),
         database: Database {
@@ -134,6 +144,7 @@ fn of(status: LedgerStatus, path: &Path, now: HostTime) -> Status {
                 })
                 .collect(),
         },
+        coverage,
         accounts: status
             .accounts
             .into_iter()
@@ -230,6 +241,7 @@ impl Answer for Status {
         });
         text.push('\n');
         text.push_str(&render(look, &columns, rows, "No accounts yet."));
+        text.push_str(&coverage_table(&self.coverage, look));
         text
     }
 }

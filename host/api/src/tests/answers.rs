@@ -134,6 +134,7 @@ async fn health_and_readiness_say_why_not() {
     let ill = Daemon {
         reasons: vec!["account main: no answer of its venue for 90 s".to_owned()],
         missing: vec!["account mirror: its first pass over the lookback is not done".to_owned()],
+        has_accounts: true,
     };
     let server = Server::with(None, Limits::default(), ill).await;
     let health = server.get("/health").await;
@@ -152,6 +153,74 @@ async fn health_and_readiness_say_why_not() {
         ),
         (503, 1)
     );
+}
+
+/// A daemon that watches nobody is well, but nothing can rely on it.
+#[tokio::test]
+async fn without_an_account_it_is_healthy_but_not_ready() {
+    let nobody = Daemon {
+        has_accounts: false,
+        ..Daemon::WELL
+    };
+    let server = Server::with(None, Limits::default(), nobody).await;
+    assert_eq!(server.get("/health").await.status, 200);
+    let ready = server.get("/ready").await;
+    assert_eq!(ready.status, 503);
+    let reason = ready.json()["reasons"][0].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("no account is configured"), "{reason}");
+    let metrics = server.get("/metrics").await.body;
+    assert!(metrics.contains("\nfillsync_ready 0\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn performance_is_narrowed_by_group_side_and_currency() {
+    let server = Server::start().await;
+    for (question, trades, pnl) in [
+        ("group=desk", 2, "-1.33"),
+        ("side=short", 1, "3.672"),
+        ("currency=USD", 1, "0.637475"),
+        ("group=desk&side=long", 1, "-5.002"),
+    ] {
+        let reply = server.get(&format!("/performance?{question}")).await;
+        let answer = shape(&reply);
+        assert_eq!(answer["overall"]["total_trades"], trades, "{question}");
+        let sum = format!(r#""total_pnl":{pnl},"#);
+        assert!(reply.body.contains(&sum), "{question}: {}", reply.body);
+    }
+    let desk = shape(&server.get("/performance").await);
+    assert_eq!(desk["by_group"]["desk"]["trades"], 2);
+    for (wrong, remedy) in [
+        ("group=nosuch", "the groups are desk"),
+        ("side=up", "give side=long or side=short"),
+    ] {
+        let reply = server.get(&format!("/performance?{wrong}")).await;
+        assert_eq!(
+            (reply.status, reply.json()["remedy"].as_str()),
+            (400, Some(remedy))
+        );
+    }
+}
+
+/// What is kept from one question to the next must not hide what happened in between, in whatever
+/// order it comes: here the row that opened the trade comes after the one that closed it.
+#[tokio::test]
+async fn performance_sees_what_was_just_written() {
+    let server = Server::start().await;
+    let trades = |answer: serde_json::Value| answer["overall"]["total_trades"].clone();
+    assert_eq!(trades(shape(&server.get("/performance").await)), 3);
+    for (id, side, second) in [
+        ("late-2", fillsync_core::execution::Side::Sell, 41),
+        ("late-1", fillsync_core::execution::Side::Buy, 40),
+    ] {
+        let venue = fillsync_core::execution::VenueKind::Bybit;
+        let mut record = super::sample::page("main", venue, "linear");
+        record.executions = vec![super::sample::execution((
+            "main", "linear", "OPUSDT", id, side, "1", "2", "0 USDT", second,
+        ))];
+        server.ledger.record(record).await.unwrap();
+        shape(&server.get("/performance").await);
+    }
+    assert_eq!(trades(shape(&server.get("/performance").await)), 4);
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! A server on a free port of this machine, and the smallest client that can ask it.
 
 use super::sample;
-use crate::{AccountHealth, ApiState, Health, Limits, Live, PluginTally, serve_within};
+use crate::{
+    AccountHealth, ApiState, Health, Limits, Live, PluginTally, StreamHealth, StreamState, Streams,
+    serve_within,
+};
+use fillsync_core::id::{AccountName, GroupName};
 use fillsync_core::time::HostTime;
 use fillsync_ledger::Ledger;
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,12 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Daemon {
     pub(crate) reasons: Vec<String>,
     pub(crate) missing: Vec<String>,
+    pub(crate) has_accounts: bool,
 }
 
 impl Daemon {
     pub(crate) const WELL: Self = Self {
         reasons: Vec::new(),
         missing: Vec::new(),
+        has_accounts: true,
     };
 }
 
@@ -51,11 +58,15 @@ impl Live for Daemon {
         Health {
             ok: self.reasons.is_empty(),
             reasons: self.reasons.clone(),
-            accounts: vec![AccountHealth {
-                account: "main".to_owned(),
-                ok: self.reasons.is_empty(),
-                data_age_ms: Some(1_200),
-            }],
+            accounts: if self.has_accounts {
+                vec![AccountHealth {
+                    account: "main".to_owned(),
+                    ok: self.reasons.is_empty(),
+                    data_age_ms: Some(1_200),
+                }]
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -65,6 +76,20 @@ impl Live for Daemon {
         } else {
             Err(self.missing.clone())
         }
+    }
+
+    fn streams(&self) -> Streams {
+        let health = StreamHealth {
+            state: StreamState::CatchingUp,
+            since: Some(sample::NOW),
+            reason: None,
+        };
+        [(sample::account("main"), health)].into()
+    }
+
+    fn groups(&self) -> BTreeMap<GroupName, Vec<AccountName>> {
+        let members = vec![sample::account("main"), sample::account("mirror")];
+        [(GroupName::new("desk").unwrap(), members)].into()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::reader::Reader;
 use fillsync_core::amount::{Money, Quantity};
 use fillsync_core::cycle::{Allocation, CycleStart};
 use fillsync_core::execution::Execution;
-use fillsync_core::id::Market;
+use fillsync_core::id::{AccountName, Market};
 use fillsync_core::order::{Lane, PositionSide};
 use fillsync_core::time::VenueTime;
 use rusqlite::{Connection, params};
@@ -90,6 +90,21 @@ impl Reader {
     /// When the ledger cannot be read.
     pub fn cycle_changes(&self, after: i64) -> Read<CycleChanges> {
         changes(self.connection(), after)
+    }
+
+    /// Rows that stand in for rows which the venue has not told, and still do, by account.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn stand_ins(&self) -> Read<BTreeMap<AccountName, u64>> {
+        let counts = all(
+            self.connection(),
+            "SELECT account, count(*) AS rows FROM execution JOIN market ON market.id = execution.market_id
+             WHERE stands_to IS NOT NULL AND state = 'live' GROUP BY account",
+            [],
+            |row| Ok((codec::id(row, "account")?, count(row, "rows")?)),
+        )?;
+        Ok(counts.into_iter().collect())
     }
 
     /// The rows of a cycle that began at `opened_at`, in fill order.

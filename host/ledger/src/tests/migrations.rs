@@ -94,7 +94,7 @@ fn a_ledger_of_the_first_schema_is_brought_up_with_its_data() {
 
     let ledger = Ledger::open(&old).unwrap();
     let reader = Reader::open(&old).unwrap();
-    assert_eq!(reader.status().unwrap().schema, 2);
+    assert_eq!(reader.status().unwrap().schema, crate::open::SCHEMA);
     assert_eq!(reader.self_check().unwrap().findings, Vec::<String>::new());
     assert_eq!(super::dump(&old), expected);
     // Orders that were ahead of their rows all along are known to be.

@@ -6,7 +6,9 @@ mod sample;
 
 use crate::counts::CountFilter;
 use crate::divergences::DivergenceFilter;
-use crate::{Answer, Look, ROWS_DEFAULT, ROWS_MAX, rows_wanted};
+use crate::{
+    Answer, Look, ROWS_DEFAULT, ROWS_MAX, StreamHealth, StreamState, Streams, rows_wanted,
+};
 use fillsync_core::execution::{Side, VenueKind};
 use fillsync_ledger::{AlertFilter, CycleFilter, FillFilter, LedgerError, PageRecord, Reader};
 use sample::{NOW, account, empty, execution, page, story};
@@ -267,14 +269,57 @@ fn alerts_say_how_they_fared() {
 fn accounts_say_what_is_proven_and_what_is_missing() {
     insta::assert_snapshot!(
         "accounts",
-        both(&asked(|reader| crate::accounts(reader, NOW)))
+        both(&asked(|reader| crate::accounts(reader, None, NOW)))
     );
+}
+
+#[test]
+fn accounts_say_how_their_streams_are() {
+    let stream = |state, reason: Option<&str>| StreamHealth {
+        state,
+        since: Some(NOW),
+        reason: reason.map(str::to_owned),
+    };
+    let streams: Streams = [
+        (account("main"), stream(StreamState::Live, None)),
+        (
+            account("mirror"),
+            stream(StreamState::Failed, Some("the key is refused")),
+        ),
+    ]
+    .into();
+    let answer = asked(move |reader| crate::accounts(reader, Some(&streams), NOW));
+    let states: Vec<_> = answer
+        .accounts
+        .iter()
+        .map(|account| account.stream.as_ref().unwrap().state)
+        .collect();
+    assert_eq!(
+        states,
+        [StreamState::Off, StreamState::Live, StreamState::Failed]
+    );
+    let text = answer.table(Look::Plain);
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+    insta::assert_snapshot!("accounts_with_streams", text);
+}
+
+#[test]
+fn spans_and_seconds_are_short_and_never_claim_more() {
+    let spans = [850, 12_000, 119_999, 420_000, 108_000_000, 400_000_000];
+    let short = spans.map(crate::time_text::span);
+    assert_eq!(short, ["850ms", "12s", "119s", "7m", "30h", "4d"]);
+    let us = sample::NOON_US + 400_000;
+    assert_eq!(crate::time_text::second(us), "2027-01-15T08:00:00Z");
+    assert_eq!(crate::time_text::second_from(us), "2027-01-15T08:00:01Z");
 }
 
 #[test]
 fn status_is_the_ledger_at_a_glance() {
     let mut status =
-        asked(|reader| crate::status(reader, std::path::Path::new("fillsync.db"), NOW));
+        asked(|reader| crate::status(reader, std::path::Path::new("fillsync.db"), None, NOW));
     assert!(status.database.bytes > 0);
     assert!(status.database.schema > 0);
     (status.database.bytes, status.database.schema) = (4096, 1);
