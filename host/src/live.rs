@@ -1,7 +1,7 @@
 //! What only the running daemon knows, for its HTTP side: plugins, health, readiness.
 
-use crate::drive::wake::{AccountLife, Wake};
-use fillsync_api::{AccountHealth, Health, Live, PluginTally};
+use crate::drive::wake::{AccountLife, StreamState as WakeStream, Wake};
+use fillsync_api::{AccountHealth, Health, Live, PluginTally, StreamHealth, StreamState, Streams};
 use fillsync_core::port::Clock;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::Ledger;
@@ -104,6 +104,28 @@ impl Live for Daemon {
         } else {
             Err(missing)
         }
+    }
+
+    fn streams(&self) -> Streams {
+        self.wake
+            .streams()
+            .into_iter()
+            .map(|(account, state)| (account, stream_health(state)))
+            .collect()
+    }
+}
+
+fn stream_health(state: WakeStream) -> StreamHealth {
+    let (state, since, reason) = match state {
+        WakeStream::Connecting { since, why } => (StreamState::Connecting, since, why),
+        WakeStream::CatchingUp { since } => (StreamState::CatchingUp, since, None),
+        WakeStream::Live { since } => (StreamState::Live, since, None),
+        WakeStream::Refused { since, why } => (StreamState::Failed, since, Some(why)),
+    };
+    StreamHealth {
+        state,
+        since: Some(since),
+        reason,
     }
 }
 

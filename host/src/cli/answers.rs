@@ -92,7 +92,12 @@ impl Answers<'_> {
 
     pub(super) fn status(&self) -> anyhow::Result<()> {
         let (path, reader) = (self.database()?, self.reader()?);
-        self.print(&fillsync_report::status(&reader, &path, SystemClock.now())?)
+        self.print(&fillsync_report::status(
+            &reader,
+            &path,
+            None,
+            SystemClock.now(),
+        )?)
     }
 
     pub(super) fn divergences(&self, all: bool) -> anyhow::Result<()> {
