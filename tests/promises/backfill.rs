@@ -1,7 +1,6 @@
 //! Backfill: what is not proven is read, once; a kill costs the window under way and nothing else.
 
-use crate::daemon::Daemon;
-use crate::rig::{PRICES, Rig, SYMBOL, eventually, so};
+use crate::rig::{Daemon, PRICES, Rig, SYMBOL, eventually, so};
 use fillsync_core::time::VenueTime;
 use fillsync_fake::{FOREVER, Fault, Fill, Match, NewOrder, Side};
 use serde_json::Value;

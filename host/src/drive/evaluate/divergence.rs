@@ -88,7 +88,10 @@ impl CycleLook<'_> {
     /// orders in it stay.
     fn is_same_slot(&self, stored_key: &str, difference: &Difference) -> bool {
         let cycle = self.frame.cycle;
-        let slot = cycle.slots.iter().find(|slot| slot.key == difference.slot_key);
+        let slot = cycle
+            .slots
+            .iter()
+            .find(|slot| slot.key == difference.slot_key);
         slot.is_some_and(|slot| cycle.answers_to(slot, stored_key))
     }
 
