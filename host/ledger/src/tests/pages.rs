@@ -6,10 +6,11 @@ use super::{
 use crate::LedgerError;
 use crate::facts::PageRecord;
 use fillsync_core::coverage::Coverage;
-use fillsync_core::execution::{ExecutionClass, Side, VenueKind};
+use fillsync_core::execution::{Execution, ExecutionClass, Side, Source, VenueKind};
 use fillsync_core::id::{OrderId, Symbol};
 use fillsync_core::order::{Lane, OrderStatus};
 use fillsync_core::port::UnreadableRow;
+use fillsync_core::time::VenueTime;
 
 #[test]
 fn law_9_coverage_commits_with_its_rows_or_not_at_all() {
@@ -211,6 +212,25 @@ fn the_same_key_with_other_content_is_told_once_and_the_first_sighting_stays() {
             bench.reader().self_check().unwrap().findings,
             Vec::<String>::new()
         );
+    });
+}
+
+#[test]
+fn a_stream_and_a_list_may_tell_one_instant_with_different_precision() {
+    let bench = Bench::new();
+    runtime().block_on(async {
+        let listed = fill("e1", "o1", Side::Buy, "1", 1);
+        let streamed = |later_us: i64| Execution {
+            source: Source::Stream,
+            executed_at: VenueTime::from_us(listed.executed_at.us() + later_us),
+            ..listed.clone()
+        };
+        let record = |row| bench.ledger.record(rows(vec![row]));
+        record(streamed(999)).await.unwrap();
+        let recorded = record(listed.clone()).await.unwrap();
+        assert_eq!((recorded.known, recorded.conflicts.len()), (1, 0));
+        let apart = record(streamed(-1)).await.unwrap();
+        assert_eq!((apart.known, apart.conflicts.len()), (0, 1));
     });
 }
 

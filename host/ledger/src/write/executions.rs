@@ -340,6 +340,14 @@ fn compare(
     Ok(())
 }
 
+/// Whether two sightings name one instant. A stream and a list of one venue may give it with different
+/// precision (Alpaca: nanoseconds and microseconds; Bybit: milliseconds in both), so between the two a
+/// difference below a millisecond is none.
+fn same_instant(stored: &Execution, seen: &Execution) -> bool {
+    let apart_us = stored.executed_at.us().abs_diff(seen.executed_at.us());
+    apart_us == 0 || (stored.source != seen.source && apart_us < 1_000)
+}
+
 /// Whether two sightings say the same. The way by which a row came, its raw text and what only some
 /// ways tell (the trader's own id, maker, the fee) are no part of it, as long as they do not differ.
 fn same_facts(stored: &Execution, seen: &Execution) -> bool {
@@ -351,7 +359,7 @@ fn same_facts(stored: &Execution, seen: &Execution) -> bool {
         && stored.side == seen.side
         && stored.quantity == seen.quantity
         && stored.price == seen.price
-        && stored.executed_at == seen.executed_at
+        && same_instant(stored, seen)
         && (stored.relation == Relation::Own
             || seen.relation == Relation::Own
             || stored.relation == seen.relation)
