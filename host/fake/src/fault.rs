@@ -4,8 +4,10 @@
 //! faults were added, so a test that lays down faults gets the same failures in every run. Deliberately absent:
 //! randomness.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
 
 /// A fault that stays until it is cleared.
 pub const FOREVER: u32 = u32::MAX;
@@ -192,10 +194,10 @@ pub(crate) struct RequestTraits<'a> {
 }
 
 /// The faults of one fake, settable while it runs; clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Faults {
     planned: Arc<Mutex<Vec<Planned>>>,
-    unplugged: Arc<AtomicBool>,
+    unplugged: watch::Sender<bool>,
     clock_skew_ms: Arc<AtomicI64>,
 }
 
@@ -204,6 +206,16 @@ struct Planned {
     matches: Match,
     fault: Fault,
     times: u32,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            planned: Arc::default(),
+            unplugged: watch::Sender::new(false),
+            clock_skew_ms: Arc::default(),
+        }
+    }
 }
 
 impl Faults {
@@ -238,18 +250,23 @@ impl Faults {
     /// Pulls the plug: every connection, open or new, closes before an answer until [`Faults::plug_in`]. The port
     /// stays reserved, so a client sees a closed connection instead of a refused one.
     pub fn unplug(&self) {
-        self.unplugged.store(true, Ordering::SeqCst);
+        self.unplugged.send_replace(true);
     }
 
     /// Ends [`Faults::unplug`].
     pub fn plug_in(&self) {
-        self.unplugged.store(false, Ordering::SeqCst);
+        self.unplugged.send_replace(false);
     }
 
     /// Whether the plug is pulled.
     #[must_use]
     pub fn is_unplugged(&self) -> bool {
-        self.unplugged.load(Ordering::SeqCst)
+        *self.unplugged.borrow()
+    }
+
+    /// The plug, for those who have to notice when it is pulled.
+    pub(crate) fn plug(&self) -> watch::Receiver<bool> {
+        self.unplugged.subscribe()
     }
 
     /// Makes the server's clock differ from the book's: time checks, server time and `time` fields move by this.

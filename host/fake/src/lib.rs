@@ -69,15 +69,17 @@ mod rate;
 mod requests;
 pub mod sample;
 mod server;
+mod stream;
 mod symbols;
 
-pub use alpaca::{AlpacaAccount, AlpacaOptions, AlpacaRules, FakeAlpaca};
+pub use alpaca::{AlpacaAccount, AlpacaOptions, AlpacaRules, FakeAlpaca, SecondStream};
 pub use book::{
-    Book, BookError, Category, Change, Execution, ExecutionKind, Fill, NewOrder, NewRow, Order,
-    OrderAtFill, OrderKind, OrderStatus, Position, Side,
+    Book, BookError, Category, Change, Correction, Execution, ExecutionKind, Fill, NewOrder,
+    NewRow, Order, OrderAtFill, OrderKind, OrderStatus, Position, Revision, SelfMatchIds, Side,
 };
 pub use bybit::{
     BybitAccount, BybitOptions, BybitRules, CursorAtEnd, FakeBybit, HistoryWindow, Paging, sign,
+    sign_stream,
 };
 pub use clock::FakeClock;
 pub use fault::{FOREVER, Fault, Faults, Match};
@@ -88,3 +90,4 @@ pub use messenger::{
 pub use rate::Rate;
 pub use requests::{LoggedRequest, REQUESTS_KEPT_MAX, Requests};
 pub use server::BODY_BYTES_MAX;
+pub use stream::{StreamFault, StreamFaults, StreamMatch, Streams};

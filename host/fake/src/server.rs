@@ -17,13 +17,18 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
+use hyper::upgrade::OnUpgrade;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::book::News;
 use crate::connection::{BreakableListener, Connections, LineHandle};
 use crate::fault::{Fault, Faults, RequestTraits};
 use crate::query::Query;
 use crate::requests::{LoggedRequest, Requests};
+use crate::stream::{self, StreamDesk, Talk};
 
 /// Largest request body a fake reads.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -42,6 +47,15 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
+    /// Whether the client asks for a WebSocket.
+    pub(crate) fn wants_stream(&self) -> bool {
+        self.method == "GET"
+            && self.header("sec-websocket-key").is_some()
+            && self
+                .header("upgrade")
+                .is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
+    }
+
     /// A header's text; absent and unreadable count the same.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -76,11 +90,25 @@ impl Answer {
         }
     }
 
+    /// The answer to a handshake: the connection is a stream from now on.
+    pub(crate) fn switching() -> Self {
+        Self {
+            content_type: "",
+            ..Self::text(SWITCHING, "")
+        }
+    }
+
     pub(crate) fn with_header(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
 }
+
+/// What happens in a book.
+pub(crate) type NewsOfBook = broadcast::Receiver<Arc<News>>;
+
+/// The status that hands a connection over to the WebSocket protocol.
+pub(crate) const SWITCHING: u16 = 101;
 
 /// How one service speaks.
 pub(crate) trait Dialect: Send + Sync + 'static {
@@ -102,6 +130,10 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     fn shown_path(&self, request: &Incoming) -> String {
         request.path.clone()
     }
+    /// The talk over a connection whose handshake was answered with 101, and what it listens to.
+    fn talk(&self, _request: &Incoming) -> Option<(Box<dyn Talk>, NewsOfBook)> {
+        None
+    }
     /// The service's time, for the log.
     fn now_ms(&self) -> i64;
 }
@@ -111,6 +143,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) faults: Faults,
     pub(crate) requests: Requests,
+    pub(crate) streams: StreamDesk,
     connections: Arc<Connections>,
     task: JoinHandle<()>,
 }
@@ -118,6 +151,7 @@ pub(crate) struct Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
+        self.streams.streams.cut_all();
         self.connections.kill_all();
     }
 }
@@ -134,7 +168,9 @@ impl Server {
         let requests = Requests::default();
         let connections = Arc::new(Connections::default());
         let listener = BreakableListener::new(listener, faults.clone(), Arc::clone(&connections));
+        let streams = StreamDesk::default();
         let desk = Arc::new(Desk {
+            streams: streams.clone(),
             dialect,
             faults: faults.clone(),
             requests: requests.clone(),
@@ -152,6 +188,7 @@ impl Server {
             address,
             faults,
             requests,
+            streams,
             connections,
             task,
         })
@@ -166,6 +203,7 @@ struct Desk {
     dialect: Arc<dyn Dialect>,
     faults: Faults,
     requests: Requests,
+    streams: StreamDesk,
     /// The page number of the last request per account, path and category.
     pages: Mutex<HashMap<(String, String, String), u32>>,
 }
@@ -181,7 +219,8 @@ async fn serve(
     ConnectInfo(line): ConnectInfo<LineHandle>,
     request: Request,
 ) -> Result<Response<Body>, Infallible> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return Ok(respond(Answer::text(413, "Request Entity Too Large"), None));
     };
@@ -198,7 +237,21 @@ async fn serve(
         // Never leaves: the line is dead before the first byte.
         return Ok(Response::new(Body::empty()));
     };
-    Ok(respond(answer, keep_bytes))
+    if answer.status != SWITCHING {
+        return Ok(respond(answer, keep_bytes));
+    }
+    let accept = incoming.header("sec-websocket-key").unwrap_or_default();
+    let accept = derive_accept_key(accept.as_bytes());
+    let (Some(upgrade), Some((talk, news))) = (upgrade, desk.dialect.talk(&incoming)) else {
+        return Ok(respond(Answer::text(426, "Upgrade Required"), None));
+    };
+    let (streams, faults) = (desk.streams.clone(), desk.faults.clone());
+    tokio::spawn(stream::serve(upgrade, talk, news, streams, faults, line));
+    let answer = answer
+        .with_header("connection", "Upgrade")
+        .with_header("upgrade", "websocket")
+        .with_header("sec-websocket-accept", accept);
+    Ok(respond(answer, None))
 }
 
 impl Desk {
@@ -327,10 +380,10 @@ fn respond(answer: Answer, keep_bytes: Option<usize>) -> Response<Body> {
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        "content-type",
-        HeaderValue::from_static(answer.content_type),
-    );
+    if !answer.content_type.is_empty() {
+        let content_type = HeaderValue::from_static(answer.content_type);
+        headers.insert("content-type", content_type);
+    }
     for (name, value) in answer.headers {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
         else {

@@ -9,7 +9,7 @@ use super::Shared;
 use super::dialect::Refusal;
 use super::orders::direction_is_ascending;
 use super::time;
-use crate::book::{Execution, ExecutionKind, Side};
+use crate::book::{Execution, ExecutionKind, Revision, Side};
 use crate::query::Query;
 
 const PAGE_SIZE_MAX: usize = 100;
@@ -78,8 +78,14 @@ pub(crate) fn list(
     };
     let page = ordered.iter().skip(start).take(page_size);
     let render = |row: &&Execution| {
+        // A revision names the row it means by that row's own activity id.
+        let revised = row.revision.as_ref().and_then(|revision| {
+            let (Revision::Busts(id) | Revision::Corrects(id)) = revision;
+            book.executions.values().find(|other| other.id == *id)
+        });
         render(
             row,
+            revised.map(|other| activity_id(other, rules.twelve_hour_ids)),
             rules.twelve_hour_ids,
             rules.order_status_in_activities,
             rules.unknown_keys,
@@ -139,7 +145,13 @@ fn type_of(row: &Execution) -> String {
     }
 }
 
-fn render(row: &Execution, twelve_hours: bool, with_status: bool, unknown_keys: bool) -> Value {
+fn render(
+    row: &Execution,
+    previous: Option<String>,
+    twelve_hours: bool,
+    with_status: bool,
+    unknown_keys: bool,
+) -> Value {
     let id = activity_id(row, twelve_hours);
     let mut fields = Map::new();
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
@@ -154,7 +166,16 @@ fn render(row: &Execution, twelve_hours: bool, with_status: bool, unknown_keys: 
                 Side::Sell => "sell",
             };
             put("transaction_time", time::rfc3339(row.at_us).into());
-            put("type", if is_last { "fill" } else { "partial_fill" }.into());
+            let kind = match row.revision {
+                Some(Revision::Busts(_)) => "trade_bust",
+                Some(Revision::Corrects(_)) => "trade_correct",
+                None if is_last => "fill",
+                None => "partial_fill",
+            };
+            put("type", kind.into());
+            if let Some(previous) = &previous {
+                put("previous_id", previous.clone().into());
+            }
             put("price", row.price.to_string().into());
             put("qty", row.qty.to_string().into());
             put("side", side.into());

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{AlpacaAccount, Shared, activities, orders, positions, time};
+use super::{AlpacaAccount, Shared, activities, orders, positions, stream, time};
 use crate::rate::Admission;
-use crate::server::{Answer, Dialect, Incoming};
+use crate::server::{Answer, Dialect, Incoming, NewsOfBook};
+use crate::stream::Talk;
 
 /// An error answer: HTTP status and body.
 #[derive(Debug)]
@@ -122,6 +123,14 @@ impl AlpacaDialect {
 
 impl Dialect for AlpacaDialect {
     fn answer(&self, request: &Incoming) -> Answer {
+        if request.path == stream::PATH {
+            // Who connects is said later, over the stream.
+            return if request.wants_stream() {
+                Answer::switching()
+            } else {
+                Answer::text(400, "Bad Request")
+            };
+        }
         let Some(account) = self.authenticate(request) else {
             return Self::refused(&Refusal {
                 status: 401,
@@ -196,6 +205,11 @@ impl Dialect for AlpacaDialect {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         accounts.get(key).map(|account| account.name.clone())
+    }
+
+    fn talk(&self, _request: &Incoming) -> Option<(Box<dyn Talk>, NewsOfBook)> {
+        let talk = stream::AlpacaTalk::new(Arc::clone(&self.shared));
+        Some((Box::new(talk), self.shared.book.listen()))
     }
 
     fn continues(&self, request: &Incoming) -> bool {

@@ -3,13 +3,14 @@
 //! Promise: activity ids begin with New York local time, `after` of activities is inclusive and exact to the
 //! microsecond while that of orders is exclusive, crypto is spelled `BTC/USD` in orders and `BTCUSD` in positions, and
 //! errors have the recorded bodies. Served: `/v2/account`, `/v2/account/activities[/TYPE]`, `/v2/orders`,
-//! `/v2/orders/{id}`, `/v2/orders:by_client_order_id`, `/v2/positions[/SYMBOL]`, `/v2/clock`. Deliberately absent:
-//! order entry and the streams.
+//! `/v2/orders/{id}`, `/v2/orders:by_client_order_id`, `/v2/positions[/SYMBOL]`, `/v2/clock`, and the WebSocket
+//! `/stream`. Deliberately absent: order entry and the event feeds (SSE).
 
 mod activities;
 mod dialect;
 mod orders;
 mod positions;
+mod stream;
 mod time;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +24,7 @@ use crate::fault::Faults;
 use crate::rate::{Rate, RollingWindow};
 use crate::requests::Requests;
 use crate::server::Server;
+use crate::stream::{StreamFaults, Streams};
 
 /// One account: a name in the book and its key pair.
 #[derive(Clone, Debug)]
@@ -47,6 +49,17 @@ impl AlpacaAccount {
     }
 }
 
+/// What becomes of a second stream of one key, of which Alpaca serves one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondStream {
+    /// The first one is closed.
+    EndsFirst,
+    /// The second one is refused after it authenticated.
+    IsRefused,
+    /// Both are served.
+    IsServed,
+}
+
 /// The habits of this Alpaca that a test may change at any time.
 #[derive(Clone, Debug)]
 pub struct AlpacaRules {
@@ -60,6 +73,12 @@ pub struct AlpacaRules {
     pub order_status_in_activities: bool,
     /// Activities on one page at most, whatever size is asked for: a short page is not the last. Default: no bound.
     pub rows_per_page_max: usize,
+    /// Default [`SecondStream::EndsFirst`].
+    pub second_stream: SecondStream,
+    /// Whether the stream's JSON comes in binary frames, as on paper; default true.
+    pub binary_frames: bool,
+    /// Whether the stream spells crypto without its slash, as in an older sample; default false.
+    pub stream_without_slash: bool,
     /// Adds keys that no documentation knows to every row; default true.
     pub unknown_keys: bool,
 }
@@ -72,6 +91,9 @@ impl Default for AlpacaRules {
             twelve_hour_ids: false,
             order_status_in_activities: true,
             rows_per_page_max: usize::MAX,
+            second_stream: SecondStream::EndsFirst,
+            binary_frames: true,
+            stream_without_slash: false,
             unknown_keys: true,
         }
     }
@@ -181,6 +203,24 @@ impl FakeAlpaca {
     #[must_use]
     pub fn base_url(&self) -> String {
         self.server.base_url()
+    }
+
+    /// `ws://127.0.0.1:PORT/stream`.
+    #[must_use]
+    pub fn stream_url(&self) -> String {
+        format!("ws://{}{}", self.server.address, stream::PATH)
+    }
+
+    /// The stream connections that are open.
+    #[must_use]
+    pub fn streams(&self) -> &Streams {
+        &self.server.streams.streams
+    }
+
+    /// What goes wrong on the streams.
+    #[must_use]
+    pub fn stream_faults(&self) -> &StreamFaults {
+        &self.server.streams.faults
     }
 
     /// What happened at this venue.

@@ -149,7 +149,7 @@ fn kind_text(kind: OrderKind) -> &'static str {
     }
 }
 
-fn render(order: &Order, unknown_keys: bool) -> Value {
+pub(crate) fn render(order: &Order, unknown_keys: bool) -> Value {
     let at = |at_us: Option<i64>| at_us.map(time::rfc3339);
     let ended = |status: OrderStatus| at(order.ended_us.filter(|_| order.status == status));
     let cancelled = ended(OrderStatus::Cancelled).or_else(|| ended(OrderStatus::Deactivated));

@@ -1,16 +1,14 @@
-//! The events that drive a book.
+//! The events of orders that drive a book; those that make rows are beside, in `trades`.
 //!
-//! Promise: each event is one locked step, so a reader sees the order, its rows and the position change together.
+//! Promise: each event is one locked step, so a reader sees the order, its rows and the position change together, and
+//! a stream hears of the events in their order.
 
 use rust_decimal::Decimal;
 use serde_json::Map;
 
-use super::execution::{Execution, ExecutionKind, Fill, NewRow, OrderAtFill, RowKey};
-use super::order::{Category, Change, NewOrder, Order, OrderStatus, Side};
-use super::position::{Position, PositionKey};
-use super::{AccountBook, Book, BookError, Habit, State};
-use crate::ids::digest_u64;
-use crate::symbols;
+use super::news::NewsKind;
+use super::order::{Category, Change, NewOrder, Order, OrderStatus};
+use super::{Book, BookError, Habit, State};
 
 impl Book {
     /// Places an order and answers its id.
@@ -20,12 +18,25 @@ impl Book {
     pub fn place_order(&self, account: &str, order: NewOrder) -> Result<String, BookError> {
         let at_ms = self.time(order.at_ms)?;
         let mut state = self.lock();
+        let placed = self.place(&mut state, account, order, at_ms)?;
+        let (id, at_us) = (placed.id.clone(), placed.created_us);
+        self.tell_order(&state, NewsKind::Placed, placed, at_us);
+        Ok(id)
+    }
+
+    fn place(
+        &self,
+        state: &mut State,
+        account: &str,
+        order: NewOrder,
+        at_ms: i64,
+    ) -> Result<Order, BookError> {
         let State {
             ids,
             accounts,
             owners,
             ..
-        } = &mut *state;
+        } = state;
         let book = accounts
             .get_mut(account)
             .ok_or_else(|| BookError::UnknownAccount(account.to_owned()))?;
@@ -49,7 +60,7 @@ impl Book {
         } else {
             OrderStatus::New
         };
-        book.orders.push(Order {
+        let placed = Order {
             id: id.clone(),
             account: account.to_owned(),
             client_order_id,
@@ -85,125 +96,10 @@ impl Book {
             visible_at_ms: order.visible_at_ms.unwrap_or(at_ms),
             number,
             extra: order.extra,
-        });
-        owners.insert(id.clone(), (account.to_owned(), number));
-        Ok(id)
-    }
-
-    /// Executes a part or all of an order and answers the execution's id. A waiting stop is triggered first.
-    ///
-    /// # Errors
-    /// Unknown or closed order, more than is left, amounts that are no positive numbers, a time in the future.
-    pub fn fill(&self, order_id: &str, fill: Fill) -> Result<String, BookError> {
-        let at_ms = self.time(fill.at_ms)?;
-        let at_us = at_ms * 1000 + i64::from(fill.plus_us);
-        let qty = positive("quantity", &fill.qty)?;
-        let price = positive("price", &fill.price)?;
-        let given_fee = fill
-            .fee
-            .as_deref()
-            .map(|text| number("fee", text))
-            .transpose()?;
-        let mut state = self.lock();
-        let order = open_order(&mut state, order_id)?;
-        if qty > order.leaves_qty() {
-            return Err(BookError::Overfill {
-                id: order.id.clone(),
-                leaves: order.leaves_qty(),
-                qty,
-            });
-        }
-        let (fee, fee_rate, fee_currency) = self.fee(order, &fill, given_fee, qty, price);
-        order.filled_qty += qty;
-        order.filled_value += qty * price;
-        order.fees += fee;
-        order.updated_us = order.updated_us.max(at_us);
-        order.status = OrderStatus::PartiallyFilled;
-        if order.leaves_qty().is_zero() {
-            order.status = OrderStatus::Filled;
-            order.filled_us = Some(at_us);
-        }
-        let order = order.clone();
-        let id = fill.id.unwrap_or_else(|| match order.category {
-            Category::Spot => state.ids.decimal("execution", &order.account),
-            _ => state.ids.uuid("execution", &order.account),
-        });
-        let at_fill = OrderAtFill {
-            kind: order.kind,
-            qty: order.qty,
-            price: order.price.unwrap_or(price),
-            leaves_qty: order.leaves_qty(),
-            cum_qty: order.filled_qty,
         };
-        let execution = Execution {
-            id: id.clone(),
-            account: order.account,
-            kind: ExecutionKind::Trade,
-            order_id: order.id,
-            client_order_id: order.client_order_id,
-            symbol: order.symbol,
-            category: order.category,
-            side: order.side,
-            qty,
-            price,
-            fee,
-            fee_currency,
-            fee_rate,
-            is_maker: fill.is_maker,
-            order: Some(at_fill),
-            closed_qty: Decimal::ZERO,
-            is_short_sale: false,
-            at_us,
-            visible_at_ms: fill.visible_at_ms.unwrap_or(at_ms),
-            sequence: 0,
-            extra: fill.extra,
-        };
-        state.record(execution, order.position_idx);
-        Ok(id)
-    }
-
-    /// Adds a row that belongs to no order of the book (funding, ADL, settlement, fees, unknown kinds) and answers its
-    /// id. Venue closes move the position.
-    ///
-    /// # Errors
-    /// Unknown account, amounts that are no numbers, a time in the future.
-    pub fn add_row(&self, account: &str, row: NewRow) -> Result<String, BookError> {
-        let at_ms = self.time(row.at_ms)?;
-        let (qty, price) = (number("quantity", &row.qty)?, number("price", &row.price)?);
-        let fee = number("fee", &row.fee)?;
-        let mut state = self.lock();
-        if !state.accounts.contains_key(account) {
-            return Err(BookError::UnknownAccount(account.to_owned()));
-        }
-        let id = row.id.unwrap_or_else(|| state.ids.uuid("row", account));
-        let order_id = row
-            .order_id
-            .unwrap_or_else(|| state.ids.uuid("row-order", account));
-        let execution = Execution {
-            id: id.clone(),
-            account: account.to_owned(),
-            kind: row.kind,
-            order_id,
-            client_order_id: String::new(),
-            fee_currency: symbols::settle_coin(row.category, &row.symbol).to_owned(),
-            symbol: row.symbol,
-            category: row.category,
-            side: row.side,
-            qty,
-            price,
-            fee,
-            fee_rate: fee.checked_div(qty * price).unwrap_or_default().round_dp(8),
-            is_maker: false,
-            order: None,
-            closed_qty: Decimal::ZERO,
-            is_short_sale: false,
-            at_us: at_ms * 1000,
-            visible_at_ms: row.visible_at_ms.unwrap_or(at_ms),
-            sequence: 0,
-            extra: row.extra,
-        };
-        state.record(execution, row.position_idx);
-        Ok(id)
+        owners.insert(id, (account.to_owned(), number));
+        book.orders.push(placed.clone());
+        Ok(placed)
     }
 
     /// Takes an order back; a waiting stop is deactivated. What was executed stays.
@@ -257,6 +153,8 @@ impl Book {
         let order = open_order(&mut state, order_id)?;
         order.status = OrderStatus::New;
         order.updated_us = order.updated_us.max(at_us);
+        let order = order.clone();
+        self.tell_order(&state, NewsKind::Triggered, order, at_us);
         Ok(())
     }
 
@@ -284,6 +182,8 @@ impl Book {
             order.price = Some(positive("price", text)?);
         }
         order.updated_us = order.updated_us.max(at_us);
+        let order = order.clone();
+        self.tell_order(&state, NewsKind::Amended, order, at_us);
         Ok(())
     }
 
@@ -294,9 +194,8 @@ impl Book {
     /// Unknown or closed order, amounts that are no positive numbers, a time in the future.
     pub fn replace(&self, order_id: &str, change: Change) -> Result<String, BookError> {
         let at_ms = self.time(change.at_ms)?;
-        let old = self
-            .order(order_id)
-            .ok_or_else(|| BookError::UnknownOrder(order_id.to_owned()))?;
+        let mut state = self.lock();
+        let old = open_order(&mut state, order_id)?.clone();
         let successor = NewOrder {
             symbol: old.symbol.clone(),
             category: old.category,
@@ -317,15 +216,27 @@ impl Book {
             visible_at_ms: None,
             extra: Map::new(),
         };
-        self.end(order_id, OrderStatus::Replaced, None, Some(at_ms))?;
-        let id = self.place_order(&old.account, successor)?;
-        let mut state = self.lock();
+        let placed = self.place(&mut state, &old.account, successor, at_ms)?;
+        end_order(
+            &mut state,
+            order_id,
+            OrderStatus::Replaced,
+            None,
+            at_ms * 1000,
+        )?;
+        let mut old = old;
         if let Some(order) = state.order_mut(order_id) {
-            order.replaced_by = Some(id.clone());
+            order.replaced_by = Some(placed.id.clone());
+            old = order.clone();
         }
-        if let Some(order) = state.order_mut(&id) {
+        let mut successor = placed;
+        if let Some(order) = state.order_mut(&successor.id) {
             order.replaces = Some(order_id.to_owned());
+            successor = order.clone();
         }
+        let id = successor.id.clone();
+        self.tell_order(&state, NewsKind::Ended, old, at_ms * 1000);
+        self.tell_order(&state, NewsKind::Placed, successor, at_ms * 1000);
         Ok(id)
     }
 
@@ -338,15 +249,12 @@ impl Book {
     ) -> Result<(), BookError> {
         let at_us = self.time(at_ms)? * 1000;
         let mut state = self.lock();
-        let order = open_order(&mut state, id)?;
-        order.status = status;
-        order.reject_reason = reason.map(str::to_owned);
-        order.ended_us = Some(at_us);
-        order.updated_us = order.updated_us.max(at_us);
+        let order = end_order(&mut state, id, status, reason, at_us)?;
+        self.tell_order(&state, NewsKind::Ended, order, at_us);
         Ok(())
     }
 
-    fn time(&self, at_ms: Option<i64>) -> Result<i64, BookError> {
+    pub(super) fn time(&self, at_ms: Option<i64>) -> Result<i64, BookError> {
         let now_ms = self.clock.now_ms();
         match at_ms {
             Some(at_ms) if at_ms > now_ms => Err(BookError::InFuture { at_ms, now_ms }),
@@ -361,42 +269,24 @@ impl State {
         let (account, number) = self.owners.get(id)?;
         self.accounts.get_mut(account)?.orders.get_mut(*number)
     }
-
-    fn record(&mut self, mut execution: Execution, position_idx: u8) {
-        self.sequence += 1;
-        execution.sequence = self.sequence;
-        if execution.kind.moves_position() {
-            self.last_prices
-                .insert(execution.symbol.clone(), execution.price);
-        }
-        let book: &mut AccountBook = self.accounts.entry(execution.account.clone()).or_default();
-        if execution.kind.moves_position() {
-            let key = PositionKey {
-                category: execution.category,
-                symbol: execution.symbol.clone(),
-                position_idx,
-            };
-            let at_ms = execution.at_us / 1000;
-            let position = book
-                .positions
-                .entry(key.clone())
-                .or_insert_with(|| Position::flat(&key, at_ms));
-            execution.is_short_sale =
-                execution.side == Side::Sell && position.size <= Decimal::ZERO;
-            execution.closed_qty =
-                position.apply(execution.side, execution.qty, execution.price, at_ms);
-        }
-        let key = RowKey {
-            at_us: execution.at_us,
-            tie: digest_u64(&execution.id),
-            sequence: execution.sequence,
-        };
-        book.keys_by_sequence.insert(execution.sequence, key);
-        book.executions.insert(key, execution);
-    }
 }
 
-fn open_order<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Order, BookError> {
+fn end_order(
+    state: &mut State,
+    id: &str,
+    status: OrderStatus,
+    reason: Option<&str>,
+    at_us: i64,
+) -> Result<Order, BookError> {
+    let order = open_order(state, id)?;
+    order.status = status;
+    order.reject_reason = reason.map(str::to_owned);
+    order.ended_us = Some(at_us);
+    order.updated_us = order.updated_us.max(at_us);
+    Ok(order.clone())
+}
+
+pub(super) fn open_order<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Order, BookError> {
     let order = state
         .order_mut(id)
         .ok_or_else(|| BookError::UnknownOrder(id.to_owned()))?;
@@ -409,14 +299,14 @@ fn open_order<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Order, BookE
     Ok(order)
 }
 
-fn number(field: &'static str, text: &str) -> Result<Decimal, BookError> {
+pub(super) fn number(field: &'static str, text: &str) -> Result<Decimal, BookError> {
     Decimal::from_str_exact(text).map_err(|_| BookError::BadNumber {
         field,
         text: text.to_owned(),
     })
 }
 
-fn positive(field: &'static str, text: &str) -> Result<Decimal, BookError> {
+pub(super) fn positive(field: &'static str, text: &str) -> Result<Decimal, BookError> {
     match number(field, text)? {
         value if value > Decimal::ZERO => Ok(value),
         _ => Err(BookError::BadNumber {

@@ -283,8 +283,81 @@ pub struct Execution {
     pub visible_at_ms: i64,
     /// Bybit `seq`: grows with every row of the book.
     pub sequence: u64,
+    /// What this row takes back or corrects (Alpaca `trade_bust`, `trade_correct`).
+    pub revision: Option<Revision>,
+    /// Whether a later row took this one back or corrected it. The row itself is answered as before.
+    pub is_revised: bool,
     /// Keys that replace or join those of the rendered row.
     pub extra: Map<String, Value>,
+}
+
+impl Execution {
+    /// Whether this row is a fact of today: it was not taken back or corrected, and is none that takes back.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        !self.is_revised && !matches!(self.revision, Some(Revision::Busts(_)))
+    }
+}
+
+/// What a row does to an earlier one of the same account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revision {
+    /// It takes the execution of this id back.
+    Busts(String),
+    /// It stands in place of the execution of this id.
+    Corrects(String),
+}
+
+/// What a correction says instead, for [`crate::Book::correct`]. `None` keeps what was.
+#[derive(Clone, Debug, Default)]
+pub struct Correction {
+    /// Quantity as text.
+    pub qty: Option<String>,
+    /// Price as text.
+    pub price: Option<String>,
+    /// The id of the correcting row; default a generated one.
+    pub id: Option<String>,
+    /// Time of the correction, Unix milliseconds; default now.
+    pub at_ms: Option<i64>,
+    /// The row is answered only from this time on; default its own time.
+    pub visible_at_ms: Option<i64>,
+}
+
+impl Correction {
+    /// Another price.
+    #[must_use]
+    pub fn price(price: &str) -> Self {
+        Self {
+            price: Some(price.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Another quantity.
+    #[must_use]
+    pub fn qty(qty: &str) -> Self {
+        Self {
+            qty: Some(qty.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the time of the correction in Unix milliseconds.
+    #[must_use]
+    pub fn at_ms(mut self, at_ms: i64) -> Self {
+        self.at_ms = Some(at_ms);
+        self
+    }
+}
+
+/// Which ids the two sides of a self-match get; the documentation leaves it open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SelfMatchIds {
+    /// Both rows have one id: the harder reading, and the default.
+    #[default]
+    Same,
+    /// Each row has an id of its own.
+    Own,
 }
 
 /// What a row says about its order at the moment of the execution.

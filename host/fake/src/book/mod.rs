@@ -7,19 +7,25 @@
 mod events;
 mod execution;
 mod fee;
+mod news;
 mod order;
 mod position;
+mod trades;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rust_decimal::Decimal;
+use tokio::sync::broadcast;
 
-pub use self::execution::{Execution, ExecutionKind, Fill, NewRow, OrderAtFill};
+pub use self::execution::{
+    Correction, Execution, ExecutionKind, Fill, NewRow, OrderAtFill, Revision, SelfMatchIds,
+};
 pub use self::order::{Category, Change, NewOrder, Order, OrderKind, OrderStatus, Side};
 pub use self::position::Position;
 
 pub(crate) use self::execution::RowKey;
+pub(crate) use self::news::{News, NewsKind};
 pub(crate) use self::position::PositionKey;
 
 use crate::clock::FakeClock;
@@ -44,6 +50,19 @@ pub enum BookError {
         id: String,
         /// Where it stands.
         status: OrderStatus,
+    },
+    /// No account has such an execution, or it was taken back or corrected before.
+    #[error("the book has no execution `{0}` that stands")]
+    UnknownExecution(String),
+    /// Both orders of a self-match are on one side, or of different symbols.
+    #[error(
+        "orders `{buy}` and `{sell}` cannot trade with each other; give a buy and a sell of one symbol"
+    )]
+    NoMatch {
+        /// The order given as the buy.
+        buy: String,
+        /// The order given as the sell.
+        sell: String,
     },
     /// The text is no number, or not a positive one where one is needed.
     #[error("`{text}` is no valid {field}")]
@@ -88,6 +107,7 @@ pub struct Book {
     clock: FakeClock,
     habit: Habit,
     state: Arc<Mutex<State>>,
+    news: broadcast::Sender<Arc<News>>,
 }
 
 #[derive(Debug)]
@@ -123,7 +143,13 @@ impl Book {
             clock,
             habit,
             state: Arc::new(Mutex::new(state)),
+            news: broadcast::Sender::new(NEWS_KEPT_MAX),
         }
+    }
+
+    /// What happens from now on, for a stream.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<News>> {
+        self.news.subscribe()
     }
 
     /// Adds an account without facts; one that is known keeps its facts.
@@ -141,7 +167,8 @@ impl Book {
             .unwrap_or_default()
     }
 
-    /// The ids of an account's trades (fills of orders only), in time order.
+    /// The ids of an account's trades that stand (fills of orders only; none that was taken back or corrected, no row
+    /// that takes one back), in time order.
     #[must_use]
     pub fn trade_ids(&self, account: &str) -> Vec<String> {
         self.lock()
@@ -151,7 +178,7 @@ impl Book {
                 let trades = book
                     .executions
                     .values()
-                    .filter(|row| row.kind == ExecutionKind::Trade);
+                    .filter(|row| row.kind == ExecutionKind::Trade && row.stands());
                 trades.map(|row| row.id.clone()).collect()
             })
     }
@@ -211,6 +238,9 @@ impl Book {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Events kept for a stream that is slow to take them; one that falls further behind is cut.
+const NEWS_KEPT_MAX: usize = 8_192;
 
 /// Sequences are as large as the recorded ones, beyond what a 32-bit number holds.
 const FIRST_SEQUENCE: u64 = 140_612_148_849_382;

@@ -11,9 +11,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{BybitAccount, Shared};
+use super::{BybitAccount, Shared, stream};
 use crate::rate::{Admission, Rate, RollingWindow};
-use crate::server::{Answer, Dialect, Incoming};
+use crate::server::{Answer, Dialect, Incoming, NewsOfBook};
+use crate::stream::Talk;
 
 const RECV_WINDOW_DEFAULT_MS: i64 = 5_000;
 /// A timestamp may run ahead of the server by less than this, however large the window is.
@@ -59,6 +60,7 @@ impl Refusal {
 pub(crate) struct Limits {
     per_ip: RollingWindow,
     banned_until: Option<Instant>,
+    streams_per_ip: RollingWindow,
     per_uid: HashMap<(u64, String), RollingWindow>,
 }
 
@@ -101,6 +103,23 @@ impl BybitDialect {
             limits.banned_until = Some(now + Duration::from_millis(rules.ip_ban_ms));
         }
         Err(Answer::text(403, "access too frequent"))
+    }
+
+    /// The handshake of the private stream: who connects is said later, over the stream.
+    fn handshake(&self, request: &Incoming) -> Answer {
+        if !request.wants_stream() {
+            return Answer::text(400, "Bad Request");
+        }
+        let rate = self.shared.rules().streams_per_ip;
+        let mut limits = self
+            .shared
+            .limits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !limits.streams_per_ip.admit(rate, Instant::now()).admitted {
+            return Answer::text(403, "access too frequent");
+        }
+        Answer::switching()
     }
 
     fn admit_user(&self, uid: u64, path: &str, rate: Rate) -> Admission {
@@ -258,6 +277,7 @@ impl Dialect for BybitDialect {
             return Answer::text(404, "404 page not found");
         }
         match request.path.as_str() {
+            stream::PATH => self.handshake(request),
             "/v5/market/time" => self.market_time(),
             "/v5/execution/list" | "/v5/order/realtime" | "/v5/order/history"
             | "/v5/position/list" | "/v5/user/query-api" | "/v5/account/info" => {
@@ -311,6 +331,11 @@ impl Dialect for BybitDialect {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         accounts.get(key).map(|account| account.name.clone())
+    }
+
+    fn talk(&self, request: &Incoming) -> Option<(Box<dyn Talk>, NewsOfBook)> {
+        let talk = stream::BybitTalk::new(Arc::clone(&self.shared), &request.query);
+        Some((Box::new(talk), self.shared.book.listen()))
     }
 
     fn continues(&self, request: &Incoming) -> bool {

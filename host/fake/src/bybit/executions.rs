@@ -277,7 +277,7 @@ fn create_type(row: &Execution) -> &'static str {
     }
 }
 
-fn render(row: &Execution, unknown_keys: bool) -> Value {
+pub(crate) fn render(row: &Execution, unknown_keys: bool) -> Value {
     let order = row.order.as_ref();
     let value = if row.category == Category::Inverse {
         row.qty

@@ -3,14 +3,15 @@
 //! Promise: it verifies what the real one verifies (signature over the raw query, time on both sides, limits, windows,
 //! required parameters) and answers in the recorded shapes: strings where strings, empty strings where empty, unknown
 //! keys, a cursor on the last page. Served: `/v5/market/time`, `/v5/execution/list`, `/v5/order/realtime`,
-//! `/v5/order/history`, `/v5/position/list`, `/v5/user/query-api`, `/v5/account/info`. Deliberately absent: order
-//! entry, the streams, RSA keys.
+//! `/v5/order/history`, `/v5/position/list`, `/v5/user/query-api`, `/v5/account/info`, and the private WebSocket
+//! `/v5/private`. Deliberately absent: order entry, RSA keys.
 
 mod dialect;
 mod executions;
 mod keys;
 mod orders;
 mod positions;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::dialect::sign;
+pub use self::stream::sign_stream;
 
 use self::dialect::{BybitDialect, Limits};
 use crate::book::{Book, Habit};
@@ -26,6 +28,7 @@ use crate::fault::Faults;
 use crate::rate::Rate;
 use crate::requests::Requests;
 use crate::server::Server;
+use crate::stream::{StreamFaults, Streams};
 
 /// One account: a key pair and the user it belongs to.
 #[derive(Clone, Debug)]
@@ -117,6 +120,13 @@ pub struct BybitRules {
     pub recent_closed_max: usize,
     /// Executions on one page at most, whatever limit is asked for: a short page is not the last. Default: no bound.
     pub rows_per_page_max: usize,
+    /// New streams per address; default 500 per 5 minutes. A breach answers HTTP 403.
+    pub streams_per_ip: Rate,
+    /// A stream whose client says nothing for so long is closed; default 10 minutes.
+    pub stream_idle_ms: u64,
+    /// The `order` stream tells of a filled order twice, the second time as a cancel that came too late: the
+    /// documented race. Default false.
+    pub filled_twice: bool,
     /// Adds keys that no documentation knows to every row; default true.
     pub unknown_keys: bool,
 }
@@ -134,6 +144,9 @@ impl Default for BybitRules {
             history_window: HistoryWindow::Created,
             recent_closed_max: 500,
             rows_per_page_max: usize::MAX,
+            streams_per_ip: Rate::new(500, 300_000),
+            stream_idle_ms: 600_000,
+            filled_twice: false,
             unknown_keys: true,
         }
     }
@@ -251,6 +264,24 @@ impl FakeBybit {
     #[must_use]
     pub fn base_url(&self) -> String {
         self.server.base_url()
+    }
+
+    /// `ws://127.0.0.1:PORT/v5/private`.
+    #[must_use]
+    pub fn stream_url(&self) -> String {
+        format!("ws://{}{}", self.server.address, stream::PATH)
+    }
+
+    /// The stream connections that are open.
+    #[must_use]
+    pub fn streams(&self) -> &Streams {
+        &self.server.streams.streams
+    }
+
+    /// What goes wrong on the streams.
+    #[must_use]
+    pub fn stream_faults(&self) -> &StreamFaults {
+        &self.server.streams.faults
     }
 
     /// What happened at this venue.

@@ -295,7 +295,7 @@ fn reject_reason(order: &Order) -> &str {
     }
 }
 
-fn render(order: &Order, unknown_keys: bool) -> Value {
+pub(crate) fn render(order: &Order, unknown_keys: bool) -> Value {
     let leaves = if order.status.is_open() {
         order.leaves_qty().to_string()
     } else {

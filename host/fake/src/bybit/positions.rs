@@ -93,7 +93,7 @@ fn fill_up(found: &mut Vec<Position>, category: Category, symbol: &str, now_ms: 
     }
 }
 
-fn render(position: &Position, last_price: Option<Decimal>) -> Value {
+pub(crate) fn render(position: &Position, last_price: Option<Decimal>) -> Value {
     let size = position.size.abs();
     let is_flat = size.is_zero();
     let mark = last_price.unwrap_or_default();

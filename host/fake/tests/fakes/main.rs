@@ -16,3 +16,6 @@ mod bybit_orders;
 mod client;
 mod faults;
 mod messenger;
+mod socket;
+mod stream_faults;
+mod streams;
