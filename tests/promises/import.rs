@@ -83,6 +83,11 @@ fn imported_rows_cause_no_alert_however_young_and_what_comes_after_them_does() {
         json!({"trades": 1, "pnl": 37.5, "incomplete_cycles": 0})
     );
 
+    // The mirror's orders of the same plan still work: it differs, in truth.
+    for slot in [1, 2] {
+        rig.place("mirror", slot);
+    }
+    rig.place_in("ARBUSDT", "mirror", 1);
     let daemon = rig.start_ready();
     daemon.wait_for_counts(SYMBOL, [(1, 1), (0, 1)]);
     // A real fill after it is told, with a count that knows the imported one.
@@ -94,7 +99,7 @@ fn imported_rows_cause_no_alert_however_young_and_what_comes_after_them_does() {
         told[0].body["alert"]["body"]["count"]["detected"], 2,
         "{told:#?}"
     );
-    // The mirror's missing second order is told when the deadline is past; by then all is decided.
+    // The mirror's second order, which does not fill, is told when the deadline is past; by then all is decided.
     rig.wait_for("divergence", 1);
     eventually("everything is decided and sent", || {
         let status = daemon.json("/status");
