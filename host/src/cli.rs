@@ -98,6 +98,9 @@ enum Command {
     Performance {
         #[command(flatten)]
         which: Which,
+        /// Of the members of this group of the configuration.
+        #[arg(long)]
+        group: Option<GroupName>,
     },
     /// Accounts, coverage, gaps, the outbox.
     Status,
@@ -277,7 +280,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             before,
         } => answers.fills(which, limit, before),
         Command::Counts { group, limit } => answers.counts(group, limit),
-        Command::Performance { which } => answers.performance(which),
+        Command::Performance { which, group } => answers.performance(which, group),
         Command::Status => answers.status(),
         Command::Divergences { all } => answers.divergences(all),
         Command::Alerts { limit, before } => answers.alerts(limit, before),

@@ -61,6 +61,21 @@ fn every_answer_of_a_ledger_that_a_run_made() {
         performance["by_symbol"][SYMBOL]["trades"], 2,
         "{performance:#}"
     );
+    // Of a group the same as of its members; of one that is not there a wrong call.
+    let of_group = json(&rig.run(&["performance", "--group", "desk", "--json"]));
+    assert_eq!(of_group["overall"], *overall, "{of_group:#}");
+    let arguments = [
+        "performance",
+        "--group",
+        "desk",
+        "--account",
+        "main",
+        "--json",
+    ];
+    assert_eq!(json(&rig.run(&arguments))["overall"]["total_trades"], 1);
+    let unknown = rig.run(&["performance", "--group", "nobodys"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("it has desk"));
     for key in [
         "losing_trades",
         "win_rate_pct",

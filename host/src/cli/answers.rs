@@ -3,13 +3,13 @@
 //! They work whether the daemon runs or not, and change nothing. What is answered stands in
 //! `fillsync-report`, which the HTTP server uses as well, so the two cannot disagree.
 
-use super::{Which, say};
+use super::{CalledWrongly, Which, say};
 use crate::app::{self, SystemClock};
 use fillsync_config::Config;
 use fillsync_core::id::GroupName;
 use fillsync_core::port::Clock as _;
-use fillsync_ledger::{AlertFilter, CycleFilter, FillFilter, Reader};
-use fillsync_report::{Answer, CountFilter, DivergenceFilter, Look};
+use fillsync_ledger::{AlertFilter, FillFilter, Reader};
+use fillsync_report::{Answer, CountFilter, DivergenceFilter, Look, PerformanceFilter};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -75,19 +75,27 @@ impl Answers<'_> {
         self.print(&fillsync_report::counts(&self.reader()?, &filter, now)?)
     }
 
-    pub(super) fn performance(&self, which: Which) -> anyhow::Result<()> {
-        let filter = CycleFilter {
+    pub(super) fn performance(&self, which: Which, group: Option<GroupName>) -> anyhow::Result<()> {
+        let config = self.load()?;
+        if let Some(group) = &group {
+            is_known(&config, group)?;
+        }
+        let members = config.groups.values().map(|group| {
+            let accounts = group.members.iter().map(|member| member.account.clone());
+            (group.name.clone(), accounts.collect())
+        });
+        let filter = PerformanceFilter {
             account: which.account,
+            group,
             symbol: which.symbol,
             from: which.since,
             to: which.until,
+            members: members.collect(),
+            ..PerformanceFilter::default()
         };
+        let reader = Reader::open(&config.daemon.database)?;
         let now = SystemClock.now();
-        self.print(&fillsync_report::performance(
-            &self.reader()?,
-            &filter,
-            now,
-        )?)
+        self.print(&fillsync_report::performance(&reader, &filter, now)?)
     }
 
     pub(super) fn status(&self) -> anyhow::Result<()> {
@@ -129,4 +137,20 @@ impl Answers<'_> {
             now,
         )?)
     }
+}
+
+/// A group that the configuration does not have is a wrong call; the ones that it has are named.
+fn is_known(config: &Config, group: &GroupName) -> Result<(), CalledWrongly> {
+    if config.groups.contains_key(group) {
+        return Ok(());
+    }
+    let known: Vec<&str> = config.groups.keys().map(GroupName::as_str).collect();
+    Err(CalledWrongly(format!(
+        "the configuration has no group {group}; it has {}",
+        if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        }
+    )))
 }
