@@ -11,7 +11,7 @@ use fillsync_core::coverage::{Coverage, Window};
 use fillsync_core::execution::{Side, VenueKind};
 use fillsync_core::group::BookFacts;
 use fillsync_core::id::{AccountName, Category, Market, OrderId, Symbol};
-use fillsync_core::leg::{Leg, PlanSpan, legs_of, sort_best_first};
+use fillsync_core::leg::{Leg, PlanSpan, legs_of};
 use fillsync_core::order::{Order, OrderStatus};
 use fillsync_core::port::{Clock, Venue};
 use fillsync_core::time::{HostTime, VenueTime};
@@ -359,9 +359,7 @@ impl<V: Stand> Desk<V> {
             after: None,
             until: None,
         };
-        let mut legs = legs_of(&book, book.cycles.last(), entry_side, span).of_plan;
-        sort_best_first(&mut legs, entry_side);
-        legs
+        legs_of(&book, book.cycles.last(), entry_side, span).of_plan
     }
 
     /// Where the account's orders stand in the ledger, open or not, by id.
