@@ -84,7 +84,7 @@ fn a_ledger_of_the_first_schema_is_brought_up_with_its_data() {
             error,
             LedgerError::Older {
                 found: 1,
-                known: 2,
+                known: crate::open::SCHEMA,
                 ..
             }
         ),
@@ -97,6 +97,10 @@ fn a_ledger_of_the_first_schema_is_brought_up_with_its_data() {
     assert_eq!(reader.status().unwrap().schema, crate::open::SCHEMA);
     assert_eq!(reader.self_check().unwrap().findings, Vec::<String>::new());
     assert_eq!(super::dump(&old), expected);
+    // Every cycle that was there is told to whoever sums them.
+    let told = reader.cycle_changes(0).unwrap().changes;
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|change| change.now.is_some()));
     // Orders that were ahead of their rows all along are known to be.
     let ahead: Vec<_> = reader
         .orders_ahead(&account("main"), &linear())

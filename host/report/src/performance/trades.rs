@@ -146,37 +146,52 @@ impl Trades {
             let key = change.key;
             let book = (key.market, key.lane);
             self.open.remove(&key);
-            if self
-                .newest
-                .get(&book)
-                .is_some_and(|newest| key.ordinal <= *newest)
-            {
-                old.insert(key);
+            let known = self.newest.get(&book);
+            let is_old = known.is_some_and(|newest| key.ordinal <= *newest);
+            let line = found.markets.get(&key.market).map(|market| {
+                let line = self.lines.entry(book);
+                Arc::clone(line.or_insert_with(|| Arc::new(Line::new(market.clone(), key.lane))))
+            });
+            match (change.now, line) {
+                (Some(sums), Some(line)) => match sums.closed_at {
+                    Some(closed_at) => {
+                        let trade = trade(reader, key, line, sums, closed_at)?;
+                        // A cycle is stored again whenever the next one begins, most often as it was.
+                        if is_old && self.has(&trade) {
+                            continue;
+                        }
+                        fresh.push(trade);
+                    }
+                    None => {
+                        let realised = realised(reader, key, &line, &sums)?;
+                        let cycle = OpenCycle {
+                            line,
+                            sums,
+                            realised,
+                        };
+                        self.open.insert(key, cycle);
+                    }
+                },
+                // It is no more.
+                (None, _) | (_, None) => {}
             }
-            let (Some(sums), Some(market)) = (change.now, found.markets.get(&key.market)) else {
-                continue;
-            };
-            let line = self
-                .lines
-                .entry(book)
-                .or_insert_with(|| Arc::new(Line::new(market.clone(), key.lane)));
-            let line = Arc::clone(line);
-            match sums.closed_at {
-                Some(closed_at) => fresh.push(trade(reader, key, line, sums, closed_at)?),
-                None => {
-                    let realised = realised(reader, key, &line, &sums)?;
-                    let cycle = OpenCycle {
-                        line,
-                        sums,
-                        realised,
-                    };
-                    self.open.insert(key, cycle);
-                }
+            if is_old {
+                old.insert(key);
             }
         }
         self.replace(&old, fresh);
         self.read_to = found.newest;
         Ok(())
+    }
+
+    /// Whether a trade is known just as it is.
+    fn has(&self, trade: &Trade) -> bool {
+        let place = self
+            .closed
+            .binary_search_by(|known| known.order(trade))
+            .ok()
+            .and_then(|place| self.closed.get(place));
+        place == Some(trade)
     }
 
     /// Takes the old trades out, puts the fresh ones in, and forgets the sums from there on.
