@@ -16,12 +16,13 @@ pub mod orders;
 pub mod performance;
 pub mod plugin_events;
 pub mod status;
+pub mod streams;
 
 mod exact;
 mod table;
 mod time_text;
 
-pub use accounts::{Accounts, StreamHealth, StreamState, Streams, accounts};
+pub use accounts::{Accounts, accounts};
 pub use alerts::{Alerts, alerts};
 pub use counts::{CountFilter, Counts, counts};
 pub use divergences::{DivergenceFilter, Divergences, divergences};
@@ -32,6 +33,7 @@ pub use orders::{Orders, orders};
 pub use performance::{PerformanceAnswer, PerformanceFilter, Trades, performance};
 pub use plugin_events::{PluginEvents, plugin_events};
 pub use status::{Status, status};
+pub use streams::{StreamAnswer, StreamHealth, StreamState, Streams};
 pub use table::{Column, Look, render};
 
 use serde::Serialize;

@@ -1,7 +1,8 @@
 //! `/status` and `fillsync status`: the ledger at a glance, from counts that are kept up, never from
 //! scans, and what is proven of each account, as `/accounts` has it.
 
-use crate::accounts::{AccountAnswer, Streams, accounts, coverage_table};
+use crate::accounts::{AccountAnswer, accounts, coverage_table};
+use crate::streams::Streams;
 use crate::table::{Column, Look, facts, or_dash, render};
 use crate::{Answer, time_text};
 use fillsync_core::time::HostTime;

@@ -6,11 +6,13 @@
 //! cannot be said is left out and counted. Totals add dollars up as one and never add a coin to them.
 //! `coverage` says, for each account, category and symbol, what is not proven of the asked range.
 
+mod answer;
 mod coverage;
 mod sums;
 mod table;
 mod trades;
 
+pub use answer::{DrawdownAnswer, OpenAnswer, Overall, PerformanceAnswer, RealisedShare, Share};
 pub use coverage::{IncompletePart, PerformanceCoverage};
 pub use trades::{TRADES_KEPT_MAX, Trades};
 
@@ -18,10 +20,9 @@ use crate::{ExactNumber, time_text};
 use fillsync_core::amount::Money;
 use fillsync_core::id::{AccountName, GroupName, Symbol};
 use fillsync_core::order::PositionSide;
-use fillsync_core::performance::{Drawdown, Figures, after_fees};
+use fillsync_core::performance::{Figures, after_fees};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{CycleFilter, LedgerError, Reader};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use sums::{Part, Sums};
 use trades::{DOLLAR_CLASS, Line, OpenCycle, Trade};
@@ -97,164 +98,6 @@ impl PerformanceFilter {
                     .is_some_and(|members| members.contains(account))
             })
     }
-}
-
-/// What closed cycles earned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PerformanceAnswer {
-    /// When the answer was made.
-    pub timestamp: String,
-    /// `No closed trades yet`, where there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<&'static str>,
-    /// 0 beside the message, where the seed's clients look for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_trades: Option<u64>,
-    /// Over everything in the currencies that it names: all dollars as they are (USD, USDT, USDC and
-    /// what is not known), else the only coin there is. `by_currency` has every one.
-    pub overall: Overall,
-    /// By the venue's symbol; `SYMBOL (COIN)` where one name has results in two kinds of currency.
-    pub by_symbol: BTreeMap<String, Share>,
-    /// By account; like the next two in the currencies of `overall`.
-    pub by_account: BTreeMap<String, Share>,
-    /// By group. An account that is a member of two groups is in both.
-    pub by_group: BTreeMap<String, Share>,
-    /// By direction: `long` and `short`.
-    pub by_side: BTreeMap<String, Share>,
-    /// By the currency of the result: the quote, the coin of an inverse contract; `?` where the
-    /// symbol does not tell.
-    pub by_currency: BTreeMap<String, Share>,
-    /// By currency, closed and so far, by average cost and FIFO.
-    pub realised: BTreeMap<String, RealisedShare>,
-    /// Open cycles that have exits; none where the question has an end.
-    pub open: Vec<OpenAnswer>,
-    /// Fees that the results contain, by currency; positive is paid.
-    pub fees: BTreeMap<String, ExactNumber>,
-    /// Fees in other coins, which no result contains.
-    pub fees_apart: BTreeMap<String, ExactNumber>,
-    /// Closed cycles whose result cannot be said: their position was open before the data begin.
-    pub incomplete_cycles: u64,
-    /// Whether the facts are complete.
-    pub coverage: PerformanceCoverage,
-}
-
-/// The sums over all trades, under the seed's names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Overall {
-    /// Closed cycles with a known result.
-    pub total_trades: u64,
-    /// Those that earned.
-    pub winning_trades: u64,
-    /// Those that lost.
-    pub losing_trades: u64,
-    /// Winning trades in percent of all, two places.
-    pub win_rate_pct: ExactNumber,
-    /// The sum.
-    pub total_pnl: ExactNumber,
-    /// The sum of the winning ones.
-    pub gross_profit: ExactNumber,
-    /// The sum of the losing ones, without its sign.
-    pub gross_loss: ExactNumber,
-    /// Gross profit over gross loss, two places; null without a loss.
-    pub profit_factor: Option<ExactNumber>,
-    /// The average winning trade, eight places.
-    pub avg_win: ExactNumber,
-    /// The average losing trade, without its sign, eight places.
-    pub avg_loss: ExactNumber,
-    /// The best trade; null without a winning one.
-    pub largest_win: Option<ExactNumber>,
-    /// The worst trade, without its sign; null without a losing one.
-    pub largest_loss: Option<ExactNumber>,
-    /// The deepest fall of the sum in order of close; null where it never fell.
-    pub max_drawdown: Option<DrawdownAnswer>,
-    /// The currencies that are added up here.
-    pub currencies: Vec<String>,
-    /// Trades in other currencies, which are not in here.
-    pub trades_in_other_currencies: u64,
-}
-
-/// The sums of one part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Share {
-    /// Trades.
-    pub trades: u64,
-    /// Their sum.
-    pub pnl: ExactNumber,
-    /// Those that earned.
-    pub wins: u64,
-    /// Those that lost.
-    pub losses: u64,
-    /// Winning trades in percent of all, two places.
-    pub win_rate_pct: ExactNumber,
-    /// The sum of the winning ones.
-    pub gross_profit: ExactNumber,
-    /// The sum of the losing ones, without its sign.
-    pub gross_loss: ExactNumber,
-    /// Gross profit over gross loss, two places; null without a loss.
-    pub profit_factor: Option<ExactNumber>,
-    /// The average winning trade, eight places.
-    pub avg_win: ExactNumber,
-    /// The average losing trade, without its sign, eight places.
-    pub avg_loss: ExactNumber,
-    /// The best trade; null without a winning one.
-    pub largest_win: Option<ExactNumber>,
-    /// The worst trade, without its sign; null without a losing one.
-    pub largest_loss: Option<ExactNumber>,
-    /// The deepest fall of the sum in order of close; null where it never fell.
-    pub max_drawdown: Option<DrawdownAnswer>,
-    /// Whether all that it sums over is proven and said; `coverage` tells what is not.
-    pub complete: bool,
-}
-
-/// A fall of the sum of closed trades.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DrawdownAnswer {
-    /// How deep.
-    pub amount: ExactNumber,
-    /// When the highest point before was reached; null where that is the beginning.
-    pub from: Option<String>,
-    /// When the deepest point was reached.
-    pub to: String,
-}
-
-/// What was realised in one currency, after the fees in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct RealisedShare {
-    /// By closed trades; the same both ways.
-    pub closed: ExactNumber,
-    /// By the exits of open cycles, by average cost.
-    pub open_average_cost: ExactNumber,
-    /// By the exits of open cycles, first in, first out.
-    pub open_fifo: ExactNumber,
-    /// All of it by average cost.
-    pub average_cost: ExactNumber,
-    /// All of it, first in, first out.
-    pub fifo: ExactNumber,
-}
-
-/// An open cycle that has exits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OpenAnswer {
-    /// The account.
-    pub account: String,
-    /// The venue's space.
-    pub category: String,
-    /// The venue's symbol.
-    pub symbol: String,
-    /// `long` or `short`.
-    pub side: &'static str,
-    /// When it began.
-    pub opened_at: String,
-    /// What is held.
-    pub quantity: String,
-    /// The currency of the results.
-    pub currency: String,
-    /// Realised so far by average cost, before fees; null where the start is not known.
-    pub average_cost: Option<ExactNumber>,
-    /// Realised so far first in, first out, before fees; null where the start is not known.
-    pub fifo: Option<ExactNumber>,
-    /// Fees so far, of entries and exits, by currency.
-    pub fees: BTreeMap<String, ExactNumber>,
 }
 
 /// What the cycles that pass a filter earned, read afresh.
@@ -461,37 +304,6 @@ fn open_answer(cycle: &OpenCycle) -> OpenAnswer {
         average_cost: cycle.realised.map(|so_far| number(so_far.average_cost)),
         fifo: cycle.realised.map(|so_far| number(so_far.fifo)),
         fees: exact(&cycle.sums.fees),
-    }
-}
-
-impl Share {
-    fn new(figures: &Figures, complete: bool) -> Self {
-        Self {
-            trades: figures.trades,
-            pnl: number(figures.total()),
-            wins: figures.wins,
-            losses: figures.losses,
-            win_rate_pct: ExactNumber(figures.win_rate_pct()),
-            gross_profit: number(figures.gross_profit),
-            gross_loss: number(figures.gross_loss),
-            profit_factor: figures.profit_factor().map(ExactNumber),
-            avg_win: ExactNumber(figures.average_win()),
-            avg_loss: ExactNumber(figures.average_loss()),
-            largest_win: figures.largest_win.map(number),
-            largest_loss: figures.largest_loss.map(number),
-            max_drawdown: figures.drawdown.as_ref().map(DrawdownAnswer::from),
-            complete,
-        }
-    }
-}
-
-impl From<&Drawdown> for DrawdownAnswer {
-    fn from(drawdown: &Drawdown) -> Self {
-        Self {
-            amount: number(drawdown.amount),
-            from: time_text::venue_option(drawdown.from),
-            to: time_text::venue(drawdown.to),
-        }
     }
 }
 

@@ -152,28 +152,24 @@ impl Trades {
                 let line = self.lines.entry(book);
                 Arc::clone(line.or_insert_with(|| Arc::new(Line::new(market.clone(), key.lane))))
             });
-            match (change.now, line) {
-                (Some(sums), Some(line)) => match sums.closed_at {
-                    Some(closed_at) => {
-                        let trade = trade(reader, key, line, sums, closed_at)?;
-                        // A cycle is stored again whenever the next one begins, most often as it was.
-                        if is_old && self.has(&trade) {
-                            continue;
-                        }
-                        fresh.push(trade);
+            // Without its sums it is no more; a market is always there, the ledger holds on to it.
+            if let (Some(sums), Some(line)) = (change.now, line) {
+                if let Some(closed_at) = sums.closed_at {
+                    let trade = trade(reader, key, line, sums, closed_at)?;
+                    // A cycle is stored again whenever the next one begins, most often as it was.
+                    if is_old && self.has(&trade) {
+                        continue;
                     }
-                    None => {
-                        let realised = realised(reader, key, &line, &sums)?;
-                        let cycle = OpenCycle {
-                            line,
-                            sums,
-                            realised,
-                        };
-                        self.open.insert(key, cycle);
-                    }
-                },
-                // It is no more.
-                (None, _) | (_, None) => {}
+                    fresh.push(trade);
+                } else {
+                    let realised = realised(reader, key, &line, &sums)?;
+                    let cycle = OpenCycle {
+                        line,
+                        sums,
+                        realised,
+                    };
+                    self.open.insert(key, cycle);
+                }
             }
             if is_old {
                 old.insert(key);
