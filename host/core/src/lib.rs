@@ -9,6 +9,7 @@
 pub mod alert;
 pub mod amount;
 pub mod backoff;
+mod chain;
 pub mod coverage;
 pub mod cut;
 pub mod cycle;

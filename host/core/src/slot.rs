@@ -1,7 +1,7 @@
 //! The same leg seen across a group ("limit order L2").
 //!
 //! Legs are matched by a token in the trader's own order ids where there is one, else by the rank of
-//! their prices ([`crate::rank`]). Every match has a confidence in percent, and so has the statement
+//! their prices (`rank.rs`). Every match has a confidence in percent, and so has the statement
 //! that a member has no order at a slot; what is below the group's minimum cannot be compared and is
 //! never called diverged. Main's legs found the slots; what other members have beyond them founds
 //! slots of its own. Observers found none, and are matched only where the match is sure.

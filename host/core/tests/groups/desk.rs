@@ -184,6 +184,7 @@ impl Account {
                 executed_at: row.executed_at,
                 sequence: row.sequence(),
                 allocation: fold.apply(row, None),
+                source: row.source,
                 seen_at: HostTime::from_ms(row.executed_at.ms() + 50),
             })
             .collect();

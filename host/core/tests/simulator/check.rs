@@ -87,7 +87,15 @@ pub(crate) fn watch(
             }
         }
     }
-    let gone: Vec<_> = alerts_before.difference(&outcome.alerts).collect();
+    // That an observer's order filled is true, and all that its alert claims of others is judged with
+    // the slots; which order founds the slot can change with an order that is read later.
+    let moves_counts = |identity: &&String| {
+        let root = identity.rsplit('/').next().unwrap();
+        let (account, _) = history.order(&OrderId::new(root).unwrap());
+        history.accounts[account].role != Role::Observer
+    };
+    let gone = alerts_before.difference(&outcome.alerts);
+    let gone: Vec<_> = gone.filter(moves_counts).collect();
     if !gone.is_empty() {
         return Err(format!("alerts that the end does not know: {gone:?}"));
     }
@@ -135,12 +143,6 @@ impl Judge<'_> {
                     .add(if is_proven { "proven" } else { "deadline" });
                 let verdicts = moment::verdicts(&view, &Answer::None, false);
                 for cut in cut::fills(self.frame, &moment, &view, &verdicts) {
-                    // An observer founds no slot. What it filled is told at the deadline by the orders
-                    // that are read then, and is true: later another order may found the slot.
-                    let account = cut.alert.account.as_ref().map(|account| account.role);
-                    if account == Some(Some(Role::Observer)) && !is_proven {
-                        continue;
-                    }
                     let identity = cut.alert.identity;
                     claim(outcome.alerts.insert(identity.clone()), || {
                         format!("alert {identity} twice")
@@ -371,8 +373,8 @@ impl Judge<'_> {
                 works && (is_untouched || !self.history.is_plain)
             }
             Truth::Partial => {
-                let filled = order.filled_before(sight.seen_ms);
-                filled > 0 && filled < order.quantity
+                let proven = order.filled_before(sight.seen_ms - LATE_MS);
+                order.filled_before(sight.seen_ms) > 0 && proven < order.quantity
             }
             Truth::Cancelled => ended(OrderStatus::Cancelled) && order.fills.is_empty(),
             Truth::Rejected => ended(OrderStatus::Rejected),

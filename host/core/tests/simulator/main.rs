@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const HISTORIES: u64 = 2_000;
-const FAILURES_TOLD_MAX: usize = 400;
+const FAILURES_TOLD_MAX: usize = 20;
 const WORKERS: u64 = 2;
 
 fn rules(history: &History) -> GroupRules {
