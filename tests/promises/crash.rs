@@ -119,7 +119,7 @@ fn law_11_two_hundred_kills_lose_nothing_double_nothing_and_repeat_at_most_one_a
 
 /// Waits until nothing is left to decide or to send, and gives how many alerts there are.
 fn drained(daemon: &Daemon) -> u64 {
-    eventually_within(PATIENCE * 2, "everything is decided and sent", || {
+    eventually_within(PATIENCE * 8, "everything is decided and sent", || {
         let status = daemon.json("/status");
         so(
             status["markets_undecided"] == 0 && status["outbox"]["pending"] == 0,

@@ -76,6 +76,7 @@ fn book(
             executed_at: row.executed_at,
             sequence: row.sequence(),
             allocation: fold.apply(&row, orders.get(&key)),
+            source: row.source,
             seen_at: sight.first_seen(first_seen_ms),
         })
         .collect();
