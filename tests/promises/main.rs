@@ -14,6 +14,8 @@
 
 #[path = "../rig/mod.rs"]
 mod rig;
+#[path = "../cases/stage.rs"]
+mod stage;
 
 mod agreement;
 mod backfill;
@@ -36,5 +38,6 @@ mod proof;
 mod recovery;
 mod reload;
 mod secrets;
+mod streams;
 mod venue_faults;
 mod verify;

@@ -32,10 +32,9 @@ fn two_hundred_accounts_share_one_address_within_its_limits_and_none_waits_longe
         rules.per_uid = Rate::new(50, 1_000);
         rules.per_ip = Rate::new(600, 5_000);
     });
-    let mut config = rig.config().replace(
-        "poll_every = \"100ms\"",
-        "poll_every = \"500ms\"\nstream = false",
-    );
+    let mut config = rig
+        .config()
+        .replace("poll_every = \"100ms\"", "poll_every = \"500ms\"");
     private(&rig.folder.path().join("secret"), "a-secret-of-many");
     for number in 0..MANY {
         let (name, key) = (format!("m{number}"), format!("KEY{number}"));

@@ -390,6 +390,7 @@ base_url = "{bybit}"
 api_key = {{ env = "RIG_MAIN_KEY" }}
 api_secret = {{ env = "RIG_MAIN_SECRET" }}
 poll_every = "100ms"
+stream = false
 lookback = "1h"
 
 [[account]]
@@ -399,6 +400,7 @@ base_url = "{bybit}"
 api_key = {{ env = "RIG_MIRROR_KEY" }}
 api_secret = {{ env = "RIG_MIRROR_SECRET" }}
 poll_every = "100ms"
+stream = false
 lookback = "1h"
 
 [[group]]
