@@ -1,13 +1,15 @@
 //! Faults as data: what a fake does wrong, when, and how often.
 //!
 //! Promise: a fault is chosen by the request alone (path, account, page, query) and consumed in the order in which the
-//! faults were added, so a test that lays down faults gets the same failures in every run. Deliberately absent:
-//! randomness.
+//! faults were added, so a test that lays down faults gets the same failures in every run; a mixture by a seed comes
+//! after those that were planned. Deliberately absent: randomness.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+
+use crate::mix::Mix;
 
 /// A fault that stays until it is cleared.
 pub const FOREVER: u32 = u32::MAX;
@@ -54,6 +56,22 @@ pub enum Fault {
     CutBody {
         /// Bytes of the body that still arrive.
         keep_bytes: usize,
+    },
+    /// The true answer, its body in pieces of this size with a pause before each.
+    SlowBody {
+        /// Bytes of a piece.
+        piece_bytes: usize,
+        /// Milliseconds between two pieces.
+        every_ms: u64,
+    },
+    /// The true answer; then, before the client can ask on, this order is filled: rows move between two pages.
+    FillAfter {
+        /// The order's id.
+        order: String,
+        /// Quantity as text.
+        qty: String,
+        /// Price as text.
+        price: String,
     },
     /// An HTML page with status 200, as a proxy or a maintenance page answers.
     Html,
@@ -105,6 +123,8 @@ impl Fault {
             Self::Delay { .. } => "delay",
             Self::DelayAnswer { .. } => "delay_answer",
             Self::CutBody { .. } => "cut_body",
+            Self::SlowBody { .. } => "slow_body",
+            Self::FillAfter { .. } => "fill_after",
             Self::Html => "html",
             Self::RepeatPage => "repeat_page",
             Self::DropConnection => "drop_connection",
@@ -197,6 +217,7 @@ pub(crate) struct RequestTraits<'a> {
 #[derive(Clone, Debug)]
 pub struct Faults {
     planned: Arc<Mutex<Vec<Planned>>>,
+    mix: Arc<Mutex<Option<Mix<Fault>>>>,
     unplugged: watch::Sender<bool>,
     clock_skew_ms: Arc<AtomicI64>,
 }
@@ -212,6 +233,7 @@ impl Default for Faults {
     fn default() -> Self {
         Self {
             planned: Arc::default(),
+            mix: Arc::default(),
             unplugged: watch::Sender::new(false),
             clock_skew_ms: Arc::default(),
         }
@@ -236,9 +258,15 @@ impl Faults {
         self.add(Match::any(), fault, times);
     }
 
-    /// Takes every planned fault back. Leaves the plug and the clock skew as they are.
+    /// Mixes faults into the requests that meet no planned one. A mixture that was there before is replaced.
+    pub fn mix(&self, mix: Mix<Fault>) {
+        *self.mix.lock().unwrap_or_else(PoisonError::into_inner) = Some(mix);
+    }
+
+    /// Takes every planned fault and the mixture back. Leaves the plug and the clock skew as they are.
     pub fn clear(&self) {
         self.lock().clear();
+        *self.mix.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// How many planned faults are not used up.
@@ -298,7 +326,12 @@ impl Faults {
             chosen = Some((index, candidate.fault.clone(), candidate.times == 0));
             break;
         }
-        let (index, fault, used_up) = chosen?;
+        let Some((index, fault, used_up)) = chosen else {
+            drop(planned);
+            let place = format!("{} {}", request.account.unwrap_or_default(), request.path);
+            let mut mix = self.mix.lock().unwrap_or_else(PoisonError::into_inner);
+            return mix.as_mut()?.draw(&place);
+        };
         if used_up {
             planned.remove(index);
         }

@@ -29,12 +29,15 @@
 //!
 //! * [`Book`]: what happens at the venue. `place_order`, `fill`, `cancel`, `expire`, `reject`, `trigger`, `amend` (same
 //!   id, as Bybit does), `replace` (new id chained to the old, as Alpaca does), `add_row` (funding, ADL, fee, unknown
-//!   kinds); and to compare with: `executions`, `execution_ids`, `trade_ids`, `orders`, `order`, `positions`,
+//!   kinds), `self_match`, `bust`, `correct`; and to compare with: `executions`, `execution_ids`, `trade_ids`, `orders`, `order`, `positions`,
 //!   `position_size`. Amounts go in as text and are exact decimals. Every event takes an optional time (`at_ms`, default: the clock's now), so histories in
 //!   the past can be laid down; `visible_at_ms` makes a row appear late.
 //! * [`FakeClock`]: the venue's time. Follows the system by default; `set_ms`, `advance_ms`, `follow_system`.
 //! * [`Faults`]: what goes wrong, as data. `add(Match, Fault, times)`, `next(n, Fault)`, `clear()`,
 //!   `unplug()`/`plug_in()`, `set_clock_skew_ms(ms)`.
+//! * `streams()`, `stream_faults()`, `stream_url()`: the WebSocket of the venue ([`Streams`], [`StreamFaults`]). What
+//!   the book is told leaves at once; single frames are lost, doubled, late, connections are cut or fall silent.
+//! * [`Mix`]: faults mixed by a seed, for `faults().mix(…)` and `stream_faults().mix(…)`.
 //! * [`Requests`]: the log of what was asked: `all()`, `count(path)`, `counts()`, `wait_for(path, n, timeout)`.
 //!   Keys, signatures and tokens never enter it.
 //!
@@ -53,10 +56,11 @@
 //!
 //! # Deliberately absent
 //!
-//! Order entry over HTTP (fillsync only reads), the private streams, RSA signatures, Telegram's MarkdownV2 (refused
+//! Order entry over HTTP (fillsync only reads), Alpaca's event feeds (SSE), RSA signatures, Telegram's MarkdownV2 (refused
 //! with 400) and any address but loopback.
 
 mod alpaca;
+mod body;
 mod book;
 mod bybit;
 mod clock;
@@ -64,6 +68,7 @@ mod connection;
 mod fault;
 mod ids;
 mod messenger;
+mod mix;
 mod query;
 mod rate;
 mod requests;
@@ -74,12 +79,13 @@ mod symbols;
 
 pub use alpaca::{AlpacaAccount, AlpacaOptions, AlpacaRules, FakeAlpaca, SecondStream};
 pub use book::{
-    Book, BookError, Category, Change, Correction, Execution, ExecutionKind, Fill, NewOrder,
-    NewRow, Order, OrderAtFill, OrderKind, OrderStatus, Position, Revision, SelfMatchIds, Side,
+    Book, BookError, Category, Change, Correction, Execution, ExecutionKind, Fill, LateRows,
+    NewOrder, NewRow, Order, OrderAtFill, OrderKind, OrderStatus, Position, Revision, SelfMatchIds,
+    Side,
 };
 pub use bybit::{
-    BybitAccount, BybitOptions, BybitRules, CursorAtEnd, FakeBybit, HistoryWindow, Paging, sign,
-    sign_stream,
+    BYBIT_ERRORS, BybitAccount, BybitOptions, BybitRules, CursorAtEnd, FakeBybit, HistoryWindow,
+    Paging, sign, sign_stream,
 };
 pub use clock::FakeClock;
 pub use fault::{FOREVER, Fault, Faults, Match};
@@ -87,6 +93,7 @@ pub use messenger::{
     FakeTelegram, FakeWebhook, MarkupError, PlainText, RECEIVED_KEPT_MAX, TelegramEdit,
     TelegramMessage, TelegramOptions, WebhookAnswer, WebhookRequest, parse_html,
 };
+pub use mix::Mix;
 pub use rate::Rate;
 pub use requests::{LoggedRequest, REQUESTS_KEPT_MAX, Requests};
 pub use server::BODY_BYTES_MAX;

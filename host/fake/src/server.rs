@@ -7,23 +7,21 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body::{Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::book::News;
+use crate::body::{CutBody, SlowBody};
+use crate::book::{BookError, News};
 use crate::connection::{BreakableListener, Connections, LineHandle};
 use crate::fault::{Fault, Faults, RequestTraits};
 use crate::query::Query;
@@ -130,6 +128,10 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     fn shown_path(&self, request: &Incoming) -> String {
         request.path.clone()
     }
+    /// Fills an order of the service's book.
+    fn fill(&self, order: &str, _qty: &str, _price: &str) -> Result<(), BookError> {
+        Err(BookError::UnknownOrder(order.to_owned()))
+    }
     /// The talk over a connection whose handshake was answered with 101, and what it listens to.
     fn talk(&self, _request: &Incoming) -> Option<(Box<dyn Talk>, NewsOfBook)> {
         None
@@ -208,10 +210,18 @@ struct Desk {
     pages: Mutex<HashMap<(String, String, String), u32>>,
 }
 
-/// The answer to send, or `None` where the connection breaks; with the bytes of body that may leave.
+/// The answer to send, or `None` where the connection breaks; and how its body leaves.
 struct Outcome {
     answer: Option<Answer>,
-    keep_bytes: Option<usize>,
+    pace: Pace,
+}
+
+/// How a body leaves.
+#[derive(Clone, Copy)]
+enum Pace {
+    Whole,
+    Cut { keep_bytes: usize },
+    Slow { piece_bytes: usize, every: Duration },
 }
 
 async fn serve(
@@ -222,7 +232,10 @@ async fn serve(
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
-        return Ok(respond(Answer::text(413, "Request Entity Too Large"), None));
+        return Ok(respond(
+            Answer::text(413, "Request Entity Too Large"),
+            Pace::Whole,
+        ));
     };
     let incoming = Incoming {
         method: parts.method.as_str().to_owned(),
@@ -231,19 +244,19 @@ async fn serve(
         headers: parts.headers,
         body,
     };
-    let Outcome { answer, keep_bytes } = desk.handle(&incoming).await;
+    let Outcome { answer, pace } = desk.handle(&incoming).await;
     let Some(answer) = answer else {
         line.kill();
         // Never leaves: the line is dead before the first byte.
         return Ok(Response::new(Body::empty()));
     };
     if answer.status != SWITCHING {
-        return Ok(respond(answer, keep_bytes));
+        return Ok(respond(answer, pace));
     }
     let accept = incoming.header("sec-websocket-key").unwrap_or_default();
     let accept = derive_accept_key(accept.as_bytes());
     let (Some(upgrade), Some((talk, news))) = (upgrade, desk.dialect.talk(&incoming)) else {
-        return Ok(respond(Answer::text(426, "Upgrade Required"), None));
+        return Ok(respond(Answer::text(426, "Upgrade Required"), Pace::Whole));
     };
     let (streams, faults) = (desk.streams.clone(), desk.faults.clone());
     tokio::spawn(stream::serve(upgrade, talk, news, streams, faults, line));
@@ -251,7 +264,7 @@ async fn serve(
         .with_header("connection", "Upgrade")
         .with_header("upgrade", "websocket")
         .with_header("sec-websocket-accept", accept);
-    Ok(respond(answer, None))
+    Ok(respond(answer, Pace::Whole))
 }
 
 impl Desk {
@@ -280,7 +293,7 @@ impl Desk {
         let mut outcome = if unplugged {
             Outcome {
                 answer: None,
-                keep_bytes: None,
+                pace: Pace::Whole,
             }
         } else {
             self.outcome(incoming, fault).await
@@ -304,7 +317,7 @@ impl Desk {
 
     async fn outcome(&self, incoming: &Incoming, fault: Option<Fault>) -> Outcome {
         let dialect = &self.dialect;
-        let mut keep_bytes = None;
+        let mut pace = Pace::Whole;
         let answer = match fault {
             None => Some(dialect.answer(incoming)),
             Some(Fault::Status {
@@ -329,9 +342,25 @@ impl Desk {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 Some(answer)
             }
-            Some(Fault::CutBody { keep_bytes: kept }) => {
-                keep_bytes = Some(kept);
+            Some(Fault::CutBody { keep_bytes }) => {
+                pace = Pace::Cut { keep_bytes };
                 Some(dialect.answer(incoming))
+            }
+            Some(Fault::SlowBody {
+                piece_bytes,
+                every_ms,
+            }) => {
+                let every = Duration::from_millis(every_ms);
+                pace = Pace::Slow { piece_bytes, every };
+                Some(dialect.answer(incoming))
+            }
+            Some(Fault::FillAfter { order, qty, price }) => {
+                let answer = dialect.answer(incoming);
+                // A fill that cannot happen is the driver's mistake and must not pass for a quiet venue.
+                Some(match dialect.fill(&order, &qty, &price) {
+                    Ok(()) => answer,
+                    Err(error) => Answer::text(500, &format!("the planned fill failed: {error}")),
+                })
             }
             Some(Fault::Html) => Some(Answer {
                 content_type: "text/html; charset=utf-8",
@@ -344,7 +373,7 @@ impl Desk {
                 None
             }
         };
-        Outcome { answer, keep_bytes }
+        Outcome { answer, pace }
     }
 
     fn page_of(&self, incoming: &Incoming, account: Option<&str>, path: &str) -> u32 {
@@ -366,15 +395,12 @@ impl Desk {
     }
 }
 
-fn respond(answer: Answer, keep_bytes: Option<usize>) -> Response<Body> {
+fn respond(answer: Answer, pace: Pace) -> Response<Body> {
     let body = Bytes::from(answer.body);
-    let body = match keep_bytes {
-        None => Body::from(body),
-        Some(kept) => Body::new(CutBody {
-            promised: body.len() as u64,
-            kept: Some(body.slice(..kept.min(body.len()))),
-            flushed: false,
-        }),
+    let body = match pace {
+        Pace::Whole => Body::from(body),
+        Pace::Cut { keep_bytes } => Body::new(CutBody::new(&body, keep_bytes)),
+        Pace::Slow { piece_bytes, every } => Body::new(SlowBody::new(body, piece_bytes, every)),
     };
     let mut response = Response::new(body);
     *response.status_mut() =
@@ -392,39 +418,4 @@ fn respond(answer: Answer, keep_bytes: Option<usize>) -> Response<Body> {
         headers.insert(name, value);
     }
     response
-}
-
-/// A body that promises its full length and breaks off early.
-struct CutBody {
-    promised: u64,
-    kept: Option<Bytes>,
-    flushed: bool,
-}
-
-impl HttpBody for CutBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if let Some(kept) = self.kept.take() {
-            return Poll::Ready(Some(Ok(Frame::data(kept))));
-        }
-        if !self.flushed {
-            // One pause, so that what was kept leaves the server before the connection breaks.
-            self.flushed = true;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Some(Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the fake cut this body on purpose",
-        ))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.promised)
-    }
 }

@@ -3,13 +3,14 @@
 //! Promise: `page_token` is the id of the last row the client has; `after` includes its own instant and is exact to the
 //! microsecond; the end is an empty array. Fills carry no client order id, no fee and no maker flag, as at the venue.
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::Shared;
 use super::dialect::Refusal;
 use super::orders::direction_is_ascending;
 use super::time;
-use crate::book::{Execution, ExecutionKind, Revision, Side};
+use super::{AlpacaRules, Shared};
+use crate::book::{Execution, ExecutionKind, LateRows, Revision, Side};
 use crate::query::Query;
 
 const PAGE_SIZE_MAX: usize = 100;
@@ -47,7 +48,7 @@ pub(crate) fn list(
         return Ok(json!([]));
     };
     let rows = book.executions.values().filter(|row| {
-        row.visible_at_ms <= now_ms
+        LateRows::shown_at_ms(rules.late_rows, row) <= now_ms
             && (types.is_empty() || types.contains(&type_of(row)))
             && window.0.is_none_or(|after_us| row.at_us >= after_us)
             && window.1.is_none_or(|until_us| row.at_us < until_us)
@@ -83,13 +84,8 @@ pub(crate) fn list(
             let (Revision::Busts(id) | Revision::Corrects(id)) = revision;
             book.executions.values().find(|other| other.id == *id)
         });
-        render(
-            row,
-            revised.map(|other| activity_id(other, rules.twelve_hour_ids)),
-            rules.twelve_hour_ids,
-            rules.order_status_in_activities,
-            rules.unknown_keys,
-        )
+        let previous = revised.map(|other| activity_id(other, rules.twelve_hour_ids));
+        render(row, previous, &rules)
     };
     Ok(Value::Array(page.map(render).collect()))
 }
@@ -145,14 +141,13 @@ fn type_of(row: &Execution) -> String {
     }
 }
 
-fn render(
-    row: &Execution,
-    previous: Option<String>,
-    twelve_hours: bool,
-    with_status: bool,
-    unknown_keys: bool,
-) -> Value {
-    let id = activity_id(row, twelve_hours);
+fn render(row: &Execution, previous: Option<String>, rules: &AlpacaRules) -> Value {
+    let id = activity_id(row, rules.twelve_hour_ids);
+    // Some recordings have the sign of the trade in every amount of a sell.
+    let amount = |amount: Decimal| {
+        let is_negative = rules.negative_sells && row.side == Side::Sell;
+        (if is_negative { -amount } else { amount }).to_string()
+    };
     let mut fields = Map::new();
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     put("id", id.into());
@@ -177,13 +172,13 @@ fn render(
                 put("previous_id", previous.clone().into());
             }
             put("price", row.price.to_string().into());
-            put("qty", row.qty.to_string().into());
+            put("qty", amount(row.qty).into());
             put("side", side.into());
             put("symbol", row.symbol.clone().into());
-            put("leaves_qty", order.leaves_qty.to_string().into());
+            put("leaves_qty", amount(order.leaves_qty).into());
             put("order_id", row.order_id.clone().into());
-            put("cum_qty", order.cum_qty.to_string().into());
-            if with_status {
+            put("cum_qty", amount(order.cum_qty).into());
+            if rules.order_status_in_activities {
                 put(
                     "order_status",
                     if is_last {
@@ -204,7 +199,7 @@ fn render(
             put("status", "executed".into());
         }
     }
-    if unknown_keys {
+    if rules.unknown_keys {
         put(
             "next_release_field",
             json!({ "since": 2027, "values": ["", null] }),

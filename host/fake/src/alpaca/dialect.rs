@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{AlpacaAccount, Shared, activities, orders, positions, stream, time};
+use crate::book::{BookError, Fill};
 use crate::rate::Admission;
 use crate::server::{Answer, Dialect, Incoming, NewsOfBook};
 use crate::stream::Talk;
@@ -205,6 +206,11 @@ impl Dialect for AlpacaDialect {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         accounts.get(key).map(|account| account.name.clone())
+    }
+
+    fn fill(&self, order: &str, qty: &str, price: &str) -> Result<(), BookError> {
+        let fill = Fill::new(qty, price);
+        self.shared.book.fill(order, fill).map(|_| ())
     }
 
     fn talk(&self, _request: &Incoming) -> Option<(Box<dyn Talk>, NewsOfBook)> {

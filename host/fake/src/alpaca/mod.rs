@@ -18,7 +18,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::dialect::AlpacaDialect;
-use crate::book::{Book, Habit};
+use crate::book::{Book, Habit, LateRows};
 use crate::clock::FakeClock;
 use crate::fault::Faults;
 use crate::rate::{Rate, RollingWindow};
@@ -73,6 +73,10 @@ pub struct AlpacaRules {
     pub order_status_in_activities: bool,
     /// Activities on one page at most, whatever size is asked for: a short page is not the last. Default: no bound.
     pub rows_per_page_max: usize,
+    /// Whether sells have negative quantities in activities, as some recordings do; default false.
+    pub negative_sells: bool,
+    /// Activities that appear late in the list, by chance but the same in every run; default none.
+    pub late_rows: Option<LateRows>,
     /// Default [`SecondStream::EndsFirst`].
     pub second_stream: SecondStream,
     /// Whether the stream's JSON comes in binary frames, as on paper; default true.
@@ -91,6 +95,8 @@ impl Default for AlpacaRules {
             twelve_hour_ids: false,
             order_status_in_activities: true,
             rows_per_page_max: usize::MAX,
+            negative_sells: false,
+            late_rows: None,
             second_stream: SecondStream::EndsFirst,
             binary_frames: true,
             stream_without_slash: false,

@@ -7,6 +7,7 @@
 mod events;
 mod execution;
 mod fee;
+mod late;
 mod news;
 mod order;
 mod position;
@@ -21,6 +22,7 @@ use tokio::sync::broadcast;
 pub use self::execution::{
     Correction, Execution, ExecutionKind, Fill, NewRow, OrderAtFill, Revision, SelfMatchIds,
 };
+pub use self::late::LateRows;
 pub use self::order::{Category, Change, NewOrder, Order, OrderKind, OrderStatus, Side};
 pub use self::position::Position;
 

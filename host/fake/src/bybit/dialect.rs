@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{BybitAccount, Shared, stream};
+use crate::book::{BookError, Fill};
 use crate::rate::{Admission, Rate, RollingWindow};
 use crate::server::{Answer, Dialect, Incoming, NewsOfBook};
 use crate::stream::Talk;
@@ -331,6 +332,11 @@ impl Dialect for BybitDialect {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         accounts.get(key).map(|account| account.name.clone())
+    }
+
+    fn fill(&self, order: &str, qty: &str, price: &str) -> Result<(), BookError> {
+        let fill = Fill::new(qty, price);
+        self.shared.book.fill(order, fill).map(|_| ())
     }
 
     fn talk(&self, request: &Incoming) -> Option<(Box<dyn Talk>, NewsOfBook)> {

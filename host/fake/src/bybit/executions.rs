@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::dialect::Refusal;
 use super::{CursorAtEnd, Paging, Shared};
-use crate::book::{AccountBook, Category, Execution, ExecutionKind, OrderKind, RowKey, Side};
+use crate::book::{
+    AccountBook, Category, Execution, ExecutionKind, LateRows, OrderKind, RowKey, Side,
+};
 use crate::query::{Query, percent_decode};
 use crate::symbols;
 
@@ -51,7 +53,7 @@ pub(crate) fn list(shared: &Shared, account: &str, query: &Query) -> Result<Valu
         .map(|(_, row)| row)
         .filter(|row| {
             row.category == category
-                && row.visible_at_ms <= seen_ms
+                && LateRows::shown_at_ms(rules.late_rows, row) <= seen_ms
                 && filter.covers(row)
                 && kind.is_none_or(|kind| exec_type(&row.kind) == kind)
         });
@@ -74,7 +76,16 @@ pub(crate) fn list(shared: &Shared, account: &str, query: &Query) -> Result<Valu
     };
     let list = chosen
         .iter()
-        .map(|row| render(row, rules.unknown_keys))
+        .map(|row| {
+            let mut shown = render(row, rules.unknown_keys);
+            if rules.unknown_values
+                && let Value::Object(fields) = &mut shown
+            {
+                fields.insert("stopOrderType".to_owned(), "NextReleaseStop".into());
+                fields.insert("createType".to_owned(), "CreateByNextRelease".into());
+            }
+            shown
+        })
         .collect();
     Ok(page(category, list, cursor))
 }

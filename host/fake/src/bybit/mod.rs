@@ -7,6 +7,7 @@
 //! `/v5/private`. Deliberately absent: order entry, RSA keys.
 
 mod dialect;
+mod errors;
 mod executions;
 mod keys;
 mod orders;
@@ -19,10 +20,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::dialect::sign;
+pub use self::errors::BYBIT_ERRORS;
 pub use self::stream::sign_stream;
 
 use self::dialect::{BybitDialect, Limits};
-use crate::book::{Book, Habit};
+use crate::book::{Book, Habit, LateRows};
 use crate::clock::FakeClock;
 use crate::fault::Faults;
 use crate::rate::Rate;
@@ -120,6 +122,12 @@ pub struct BybitRules {
     pub recent_closed_max: usize,
     /// Executions on one page at most, whatever limit is asked for: a short page is not the last. Default: no bound.
     pub rows_per_page_max: usize,
+    /// How long after its end an order appears in `order/history`, which is written asynchronously; default 0.
+    pub history_delay_ms: i64,
+    /// Executions that appear late in the list, by chance but the same in every run; default none.
+    pub late_rows: Option<LateRows>,
+    /// Writes values that no documentation knows where a row says how its order came about; default false.
+    pub unknown_values: bool,
     /// New streams per address; default 500 per 5 minutes. A breach answers HTTP 403.
     pub streams_per_ip: Rate,
     /// A stream whose client says nothing for so long is closed; default 10 minutes.
@@ -144,6 +152,9 @@ impl Default for BybitRules {
             history_window: HistoryWindow::Created,
             recent_closed_max: 500,
             rows_per_page_max: usize::MAX,
+            history_delay_ms: 0,
+            late_rows: None,
+            unknown_values: false,
             streams_per_ip: Rate::new(500, 300_000),
             stream_idle_ms: 600_000,
             filled_twice: false,

@@ -117,6 +117,7 @@ pub(crate) fn history(shared: &Shared, account: &str, query: &Query) -> Result<V
         .iter()
         .filter(|order| order.category == category && order.visible_at_ms <= seen_ms)
         .filter(|order| is_kept(order, now_ms) && selection.covers(order))
+        .filter(|order| order.updated_us / 1000 + rules.history_delay_ms <= seen_ms)
         .filter(|order| status.is_none_or(|status| status_text(order) == status))
         .filter(|order| {
             let at_ms = match rules.history_window {

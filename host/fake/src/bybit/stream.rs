@@ -147,9 +147,7 @@ impl BybitTalk {
     fn execution(&mut self, row: &Execution) -> Option<Said> {
         let mut fields = object(executions::render(row, self.shared.rules().unknown_keys));
         let category = category_text(row.category);
-        for absent in ["execFeeV2"] {
-            fields.remove(absent);
-        }
+        fields.remove("execFeeV2");
         fields.extend(object(json!({
             "category": category, "isLeverage": "0", "marketUnit": "", "execPnl": "0", "extraFees": [],
         })));

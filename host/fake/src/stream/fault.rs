@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::fault::FOREVER;
+use crate::mix::Mix;
 
 /// What happens instead of, or to, one frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,12 +111,15 @@ pub(crate) struct FrameTraits<'a> {
     pub(crate) kind: &'a str,
     pub(crate) account: Option<&'a str>,
     pub(crate) text: &'a str,
+    /// Whether it tells what happened, rather than answers the client.
+    pub(crate) is_news: bool,
 }
 
 /// The faults of one fake's streams, settable while it runs; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct StreamFaults {
     planned: Arc<Mutex<Vec<Planned>>>,
+    mix: Arc<Mutex<Option<Mix<StreamFault>>>>,
 }
 
 #[derive(Debug)]
@@ -138,9 +142,15 @@ impl StreamFaults {
         }
     }
 
-    /// Takes every planned fault back. A connection that fell silent stays so.
+    /// Mixes faults into the frames of news that meet no planned one. A mixture that was there before is replaced.
+    pub fn mix(&self, mix: Mix<StreamFault>) {
+        *self.mix.lock().unwrap_or_else(PoisonError::into_inner) = Some(mix);
+    }
+
+    /// Takes every planned fault and the mixture back. A connection that fell silent stays so.
     pub fn clear(&self) {
         self.lock().clear();
+        *self.mix.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// How many planned faults are not used up.
@@ -171,7 +181,13 @@ impl StreamFaults {
             }
             return Some(fault);
         }
-        None
+        drop(planned);
+        if !frame.is_news {
+            return None;
+        }
+        let place = format!("{} {}", frame.account.unwrap_or_default(), frame.kind);
+        let mut mix = self.mix.lock().unwrap_or_else(PoisonError::into_inner);
+        mix.as_mut()?.draw(&place)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Planned>> {

@@ -210,7 +210,7 @@ impl Session {
                 told = news.recv() => match told {
                     Ok(news) => {
                         let said = self.talk.news(&news);
-                        self.say(said)
+                        self.say(said, true)
                     }
                     // A client that is too slow to take them loses the connection, not some of the news.
                     Err(_) => Some(Over::Cut),
@@ -229,7 +229,7 @@ impl Session {
 
     fn hear(&mut self, text: &str) -> Option<Over> {
         let said = self.talk.heard(text, &self.seat);
-        self.say(said)
+        self.say(said, false)
     }
 
     fn due(&self) -> Option<Instant> {
@@ -239,12 +239,13 @@ impl Session {
     }
 
     /// Puts messages into the queue, each with its fault.
-    fn say(&mut self, said: Vec<Said>) -> Option<Over> {
+    fn say(&mut self, said: Vec<Said>, is_news: bool) -> Option<Over> {
         for said in said {
             let traits = FrameTraits {
                 kind: &said.kind,
                 account: self.talk.account(),
                 text: &said.text,
+                is_news,
             };
             let fault = self.desk.faults.take(&traits);
             let now = Instant::now();

@@ -16,6 +16,7 @@ mod bybit_orders;
 mod client;
 mod faults;
 mod messenger;
+mod mixed;
 mod socket;
 mod stream_faults;
 mod streams;
