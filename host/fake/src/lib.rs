@@ -41,6 +41,11 @@
 //! * [`Requests`]: the log of what was asked: `all()`, `count(path)`, `counts()`, `wait_for(path, n, timeout)`.
 //!   Keys, signatures and tokens never enter it.
 //!
+//! # A script, a venue alone
+//!
+//! [`script`] drives a venue from a small TOML text; [`alone`] starts one venue with a script (or a sample history) and
+//! serves until it is told to stop.
+//!
 //! # A messenger
 //!
 //! [`FakeTelegram`] (`sendMessage`, `editMessageText`, `getMe`, `getChat`, with Telegram's own check of HTML markup) and
@@ -59,6 +64,7 @@
 //! Order entry over HTTP (fillsync only reads), Alpaca's event feeds (SSE), RSA signatures, Telegram's MarkdownV2 (refused
 //! with 400) and any address but loopback.
 
+mod alone;
 mod alpaca;
 mod body;
 mod book;
@@ -73,10 +79,12 @@ mod query;
 mod rate;
 mod requests;
 pub mod sample;
+pub mod script;
 mod server;
 mod stream;
 mod symbols;
 
+pub use alone::{Alone, AloneError, Key, Ready, Service, alone};
 pub use alpaca::{AlpacaAccount, AlpacaOptions, AlpacaRules, FakeAlpaca, SecondStream};
 pub use book::{
     Book, BookError, Category, Change, Correction, Execution, ExecutionKind, Fill, LateRows,

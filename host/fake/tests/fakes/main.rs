@@ -17,6 +17,7 @@ mod client;
 mod faults;
 mod messenger;
 mod mixed;
+mod scripts;
 mod socket;
 mod stream_faults;
 mod streams;
