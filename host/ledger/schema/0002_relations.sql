@@ -36,10 +36,6 @@ CREATE TABLE order_ahead (
     PRIMARY KEY (market_id, order_id)
 ) STRICT, WITHOUT ROWID;
 
--- The reading of the open orders before the newest one. It is often the newest that coverage has passed: what
--- filled between the end of coverage and a reading is in neither.
-ALTER TABLE traversal ADD COLUMN orders_checked_before INTEGER;
-
 -- The view tells which rows are no venue rows, and which one they took the place of.
 DROP VIEW fills;
 CREATE VIEW fills AS

@@ -80,17 +80,6 @@ impl Reader {
         read::facts::orders_checked(&self.connection, account)
     }
 
-    /// When they were listed to the end the time before that, by category, in venue time.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn orders_checked_before(
-        &self,
-        account: &AccountName,
-    ) -> Read<BTreeMap<Category, VenueTime>> {
-        read::facts::orders_checked_before(&self.connection, account)
-    }
-
     /// Gaps that are not resolved, of one account or of all; the unfillable ones among them.
     ///
     /// # Errors

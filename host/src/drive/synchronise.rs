@@ -5,7 +5,7 @@
 //! marks that they answer, so a crash leaves a mark or its decision, never neither. Old events of one
 //! look become one digest (law 12).
 
-use crate::drive::evaluate::{self, Look, Seen, Told};
+use crate::drive::evaluate::{self, Look, Readings, Seen, Told};
 use crate::drive::wake::Wake;
 use crate::policy::{GroupPolicy, Policy};
 use crate::telemetry::Voice;
@@ -52,6 +52,8 @@ struct Agenda {
     deferred: BTreeSet<(GroupName, Symbol, u64, VenueTime)>,
     /// The policy that was looked at last.
     policy: Option<Arc<Policy>>,
+    /// When orders were read, over the last looks.
+    readings: Readings,
 }
 
 impl Synchroniser {
@@ -216,6 +218,7 @@ impl Synchroniser {
                         markets: markets.get(&symbol).unwrap_or(&none),
                         changed_from,
                         plugins: &self.plugins,
+                        readings: &agenda.readings,
                         now,
                     },
                     reader,

@@ -54,34 +54,14 @@ pub(crate) fn orders_checked(
     connection: &Connection,
     account: &AccountName,
 ) -> Read<BTreeMap<Category, VenueTime>> {
-    readings(
+    Ok(all(
         connection,
-        "SELECT category, orders_checked AS at FROM traversal WHERE account = ?1 AND orders_checked IS NOT NULL",
-        account,
-    )
-}
-
-pub(crate) fn orders_checked_before(
-    connection: &Connection,
-    account: &AccountName,
-) -> Read<BTreeMap<Category, VenueTime>> {
-    readings(
-        connection,
-        "SELECT category, orders_checked_before AS at FROM traversal
-         WHERE account = ?1 AND orders_checked_before IS NOT NULL",
-        account,
-    )
-}
-
-fn readings(
-    connection: &Connection,
-    sql: &str,
-    account: &AccountName,
-) -> Read<BTreeMap<Category, VenueTime>> {
-    let rows = all(connection, sql, params![account.as_str()], |row| {
-        Ok((id(row, "category")?, venue_time(row, "at")?))
-    })?;
-    Ok(rows.into_iter().collect())
+        "SELECT category, orders_checked FROM traversal WHERE account = ?1 AND orders_checked IS NOT NULL",
+        params![account.as_str()],
+        |row| Ok((id(row, "category")?, venue_time(row, "orders_checked")?)),
+    )?
+    .into_iter()
+    .collect())
 }
 
 pub(crate) fn gaps(connection: &Connection, account: Option<&AccountName>) -> Read<Vec<KnownGap>> {

@@ -122,8 +122,7 @@ pub(crate) fn orders_checked(
     run(
         connection,
         "INSERT INTO traversal (account, category, last_seen_at, orders_checked) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO UPDATE SET orders_checked_before = orders_checked, orders_checked = excluded.orders_checked
-         WHERE orders_checked IS NULL OR orders_checked < excluded.orders_checked",
+         ON CONFLICT DO UPDATE SET orders_checked = max(ifnull(orders_checked, 0), excluded.orders_checked)",
         params![account.as_str(), category.as_str(), seen_at.us(), at.us()],
     )?;
     Ok(())

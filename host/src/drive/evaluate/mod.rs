@@ -6,11 +6,13 @@
 
 mod cycle;
 mod divergence;
+mod readings;
 mod route;
 mod strategy;
 mod withdrawn;
 
 use self::cycle::CycleLook;
+pub use self::readings::Readings;
 use self::withdrawn::Doubt;
 use crate::policy::{GroupPolicy, Policy};
 use fillsync_core::alert::Alert;
@@ -48,6 +50,8 @@ pub struct Look<'a> {
     pub changed_from: Option<VenueTime>,
     /// The plugins.
     pub plugins: &'a Registry,
+    /// When orders were read before, as far as earlier looks saw it.
+    pub readings: &'a Readings,
     /// Now.
     pub now: HostTime,
 }
@@ -218,7 +222,7 @@ fn read(look: &Look<'_>, reader: &Reader) -> Result<Stored, LedgerError> {
         let polled = look.group.categories.get(&member.account);
         knowledge.insert(
             member.account.clone(),
-            known(reader, &member.account, polled)?,
+            known(look, reader, &member.account, polled)?,
         );
     }
     let divergences = reader
@@ -243,6 +247,7 @@ fn read(look: &Look<'_>, reader: &Reader) -> Result<Stored, LedgerError> {
 /// How far an account's facts reach, over exactly what is polled of it: a category that was never read
 /// leaves nothing proven, and one that is no longer polled proves nothing.
 fn known(
+    look: &Look<'_>,
     reader: &Reader,
     account: &AccountName,
     polled: Option<&BTreeSet<Category>>,
@@ -264,11 +269,7 @@ fn known(
     if orders_checked.len() < polled.len() {
         orders_checked.clear();
     }
-    let orders_checked_before = reader
-        .orders_checked_before(account)?
-        .into_iter()
-        .map(|(category, at)| (category, vec![at]))
-        .collect();
+    let orders_checked_before = look.readings.before(account, &orders_checked);
     Ok(Knowledge {
         coverage,
         orders_checked,
