@@ -19,6 +19,7 @@ mod backfill;
 mod check;
 mod compare;
 mod daemon;
+mod fake_venue;
 mod import;
 mod keys;
 mod patience;
@@ -185,6 +186,11 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Run a fake venue on this machine, to test your own bot against.
+    ///
+    /// It answers as Bybit or Alpaca do, over HTTP and WebSocket, checks signatures and keeps the venue's
+    /// limits. It binds 127.0.0.1 only, says its address and its keys, and serves until Ctrl-C.
+    FakeVenue(fake_venue::Wish),
     /// Plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -273,6 +279,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match command {
         Command::Run => runtime()?.block_on(daemon::run(config)),
         Command::Demo { exit, dir } => runtime()?.block_on(demo::play(DemoSettings { exit, dir })),
+        Command::FakeVenue(wish) => runtime()?.block_on(fake_venue::run(wish, json)),
         Command::Check { offline } => runtime()?.block_on(check::check(&answers, offline)),
         Command::Fills {
             which,

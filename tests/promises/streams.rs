@@ -6,7 +6,9 @@
 
 use crate::rig::{Daemon, Rig, SYMBOL, eventually, so};
 use crate::stage::AlpacaStage;
+use fillsync_core::execution::Source;
 use fillsync_fake::{Fill, NewOrder, Side, StreamFault, StreamMatch};
+use fillsync_ledger::FillFilter;
 
 /// Rarely enough that nothing in a test waits for it.
 const RARELY: &str = "poll_every = \"10m\"";
@@ -57,9 +59,19 @@ fn a_fill_is_told_because_of_the_stream_and_stored_once() {
     rig.wait_for_all_fills();
     daemon.wait_for_counts(SYMBOL, [(1, 1), (1, 1)]);
     assert_eq!(rig.of_kind("fill").len(), 2, "{:#?}", rig.messages());
-    // The rows came by the stream: polling, which the stream caused, found them known.
-    let known = daemon.wait_for_event("fill_already_processed");
-    assert_eq!(known["count"], 1, "{known}");
+    let fills = rig
+        .reader()
+        .fills(&FillFilter {
+            limit: 10,
+            ..FillFilter::default()
+        })
+        .unwrap();
+    assert!(
+        fills
+            .iter()
+            .all(|fill| fill.execution.source == Source::Stream),
+        "{fills:#?}"
+    );
 }
 
 #[test]

@@ -81,9 +81,30 @@ pub struct Poller {
 /// An account that was not read for so long has much to read.
 const LONG_ROUND: Duration = Duration::from_secs(600);
 /// The shortest time from the begin of one round to the next, when it is nudged after a calm time ...
-const HASTE_MIN: Duration = Duration::from_millis(50);
+const HASTE_MIN: Duration = Duration::from_millis(20);
 /// ... and when it is nudged again and again: a plan that fills in a hundred parts needs no hundred rounds.
 const HASTE_MAX: Duration = Duration::from_millis(800);
+
+/// The pace of rounds that are nudged.
+#[derive(Debug, Default)]
+struct Haste {
+    /// The last nudge, and how long the round that it caused had to wait after the one before.
+    last: Option<(Instant, Duration)>,
+}
+
+impl Haste {
+    /// Waits until a nudged round may begin, when the one before began at `began`.
+    async fn wait(&mut self, began: Instant) {
+        let spacing = match self.last {
+            Some((at, spacing)) if at.elapsed() < HASTE_MAX.saturating_mul(2) => {
+                spacing.saturating_mul(2).min(HASTE_MAX)
+            }
+            _ => HASTE_MIN,
+        };
+        self.last = Some((Instant::now(), spacing));
+        tokio::time::sleep(spacing.saturating_sub(began.elapsed())).await;
+    }
+}
 
 /// What a poller remembers from round to round; nothing of it is needed after a restart.
 #[derive(Default)]
@@ -134,7 +155,7 @@ impl Poller {
         let nudges = self.wake.nudges(&account);
         let mut failures = 0u32;
         let mut memory = Memory::default();
-        let mut haste = HASTE_MIN;
+        let mut haste = Haste::default();
         loop {
             let turn = tokio::select! {
                 biased;
@@ -172,11 +193,10 @@ impl Poller {
             let pause = async {
                 tokio::select! {
                     biased;
-                    () = tokio::time::sleep(wait) => haste = HASTE_MIN,
+                    () = tokio::time::sleep(wait) => {}
                     // A failure has its own pace; nothing hurries it.
                     () = nudges.notified(), if is_whole => {
-                        tokio::time::sleep(haste.saturating_sub(began.elapsed())).await;
-                        haste = haste.saturating_mul(2).min(HASTE_MAX);
+                        haste.wait(began).await;
                     }
                 }
             };
