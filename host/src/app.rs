@@ -191,6 +191,12 @@ impl App {
         &self.ledger
     }
 
+    /// What the loops follow; it changes with every configuration that is taken up.
+    #[must_use]
+    pub fn policy(&self) -> watch::Receiver<Arc<Policy>> {
+        self.policy.subscribe()
+    }
+
     /// The plugins.
     #[must_use]
     pub const fn plugins(&self) -> &Arc<Registry> {

@@ -1,13 +1,17 @@
 //! What only the running daemon knows, for its HTTP side: plugins, health, readiness.
 
 use crate::drive::wake::{AccountLife, StreamState as WakeStream, Wake};
+use crate::policy::Policy;
 use fillsync_api::{AccountHealth, Health, Live, PluginTally, StreamHealth, StreamState, Streams};
+use fillsync_core::id::{AccountName, GroupName};
 use fillsync_core::port::Clock;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::Ledger;
 use fillsync_plugin_host::Registry;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// An account whose last complete round is older than this is not healthy.
 const DATA_AGE_MAX: Duration = Duration::from_secs(120);
@@ -20,6 +24,8 @@ pub struct Daemon {
     pub wake: Arc<Wake>,
     /// The ledger.
     pub ledger: Ledger,
+    /// What the configuration asks for.
+    pub policy: watch::Receiver<Arc<Policy>>,
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -104,6 +110,19 @@ impl Live for Daemon {
         } else {
             Err(missing)
         }
+    }
+
+    fn groups(&self) -> BTreeMap<GroupName, Vec<AccountName>> {
+        let policy = Arc::clone(&self.policy.borrow());
+        policy
+            .groups
+            .iter()
+            .map(|group| {
+                let members = group.rules.members.iter();
+                let accounts = members.map(|member| member.account.clone()).collect();
+                (group.rules.name.clone(), accounts)
+            })
+            .collect()
     }
 
     fn streams(&self) -> Streams {

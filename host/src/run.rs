@@ -86,6 +86,7 @@ pub async fn run(settings: RunSettings) -> anyhow::Result<()> {
                 plugins: Arc::clone(app.plugins()),
                 wake: Arc::clone(app.wake()),
                 ledger: app.ledger().clone(),
+                policy: app.policy(),
                 clock,
             }),
         },

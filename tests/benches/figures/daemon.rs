@@ -52,6 +52,13 @@ impl Site {
         self.folder.path().join(name)
     }
 
+    /// Lets every account listen to its stream.
+    pub fn turn_streams_on(&self) {
+        let path = self.path("fillsync.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text.replace("stream = false", "stream = true")).unwrap();
+    }
+
     pub fn ledger(&self) -> PathBuf {
         self.path("fillsync.db")
     }
