@@ -71,6 +71,12 @@ impl Stage {
             Some(dir) => {
                 std::fs::create_dir_all(&dir)
                     .with_context(|| format!("{} cannot be made", dir.display()))?;
+                // The fakes begin anew with the same ids: an old ledger would contradict them.
+                anyhow::ensure!(
+                    !dir.join("fillsync.db").exists(),
+                    "{} holds the ledger of an earlier run; name an empty folder",
+                    dir.display()
+                );
                 (None, dir)
             }
             None => {
