@@ -26,5 +26,6 @@ mod missing;
 mod money;
 mod orders;
 mod pages;
+mod streams;
 mod times;
 mod venue;
