@@ -4,6 +4,7 @@
 //! too: they are told once for each happening, by an identity made of what happened and since when,
 //! and routed like every other alert. Nothing here is told twice because a timer ran out.
 
+use crate::drive::refused::Refused;
 use crate::policy::Policy;
 use fillsync_core::alert::{Alert, AlertBody, Severity, SystemAlert};
 use fillsync_core::coverage::Window;
@@ -367,6 +368,41 @@ impl Voice {
     /// The ledger cannot write just now.
     pub fn ledger_waits(&self, error: &LedgerError) {
         tracing::error!(event = "ledger_waits", %error, "nothing is lost: the page is asked for again");
+    }
+
+    /// A row that the ledger refuses: the rest of its page was taken.
+    pub async fn row_refused(&self, account: &AccountName, category: &Category, refused: &Refused) {
+        let Refused { row, why } = refused;
+        tracing::error!(event = "row_refused", %account, %category, row, error = why, "the ledger refuses a row; it is kept raw, the rest was taken");
+        self.system(Some(account), Severity::Critical, format!("row-refused/{account}/{category}/{row}"), SystemAlert {
+            topic: "row-refused".to_owned(),
+            text: format!("{account} {category}: {row} cannot be stored: {why}; it is kept raw and counts for nothing, the rest was taken"),
+            remedy: Some("run `fillsync verify`, look at the table `quarantine`, and look for a newer fillsync".to_owned()),
+        }).await;
+    }
+
+    /// The ledger refuses what a loop asks of it; the loop goes on with everything else.
+    pub async fn request_refused(&self, about: &str, why: &str) {
+        tracing::error!(
+            event = "request_refused",
+            about,
+            error = why,
+            "the ledger refuses it; everything else goes on"
+        );
+        self.system(
+            None,
+            Severity::Critical,
+            format!("request-refused/{about}/{why}"),
+            SystemAlert {
+                topic: "request-refused".to_owned(),
+                text: format!("{about}: {why}; everything else goes on"),
+                remedy: Some(
+                    "run `fillsync verify`, and look for a newer fillsync; it is tried again"
+                        .to_owned(),
+                ),
+            },
+        )
+        .await;
     }
 
     /// A window that the venue can no longer serve.

@@ -36,6 +36,7 @@ mod old_news;
 mod plugins;
 mod proof;
 mod recovery;
+mod refusals;
 mod reload;
 mod secrets;
 mod streams;

@@ -12,7 +12,7 @@ use fillsync_core::backoff::Backoff;
 use fillsync_core::id::{Category, OrderId, Symbol};
 use fillsync_core::port::VenueError;
 use fillsync_core::time::VenueTime;
-use fillsync_ledger::{Inferred, NewExecution, OrderAhead};
+use fillsync_ledger::{Inferred, LedgerError, NewExecution, OrderAhead};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -71,7 +71,14 @@ impl Ahead {
                 && order.updated_at.plus(infer_after) <= now
                 && found.coverage_to.is_some_and(|to| to >= order.updated_at);
             if is_overdue {
-                stood_in.extend(infer(traverser, category, &order, found).await?);
+                match infer(traverser, category, &order, found).await {
+                    Ok(new) => stood_in.extend(new),
+                    // It costs this order its sum, and nothing else.
+                    Err(TraverseError::Ledger(LedgerError::Rejected { what })) => {
+                        found.unread_orders.push((order.order_id.clone(), what));
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             if asked.next > Instant::now() || questions >= ASKED_PER_ROUND_MAX {
                 continue;

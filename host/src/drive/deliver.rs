@@ -16,6 +16,7 @@ use fillsync_core::port::{Channel, ChannelError, Clock, Outgoing, Receipt};
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{Ledger, LedgerError, OutboxRow};
 use fillsync_plugin_host::{Registry, Target, Turn};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -62,6 +63,7 @@ impl Deliverer {
     /// When the ledger takes no more: the daemon must be restarted.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), LedgerError> {
         let mut last_sent: Option<Instant> = None;
+        let mut aside: BTreeSet<i64> = BTreeSet::new();
         loop {
             if *stop.borrow() {
                 return Ok(());
@@ -70,9 +72,13 @@ impl Deliverer {
             let hinted = self.wake.alerts.notified();
             tokio::pin!(hinted);
             hinted.as_mut().enable();
-            let head = match self.head().await {
+            let head = match self.head(&aside).await {
                 Ok(head) => head,
                 Err(error) if error.is_passing() => None,
+                Err(LedgerError::Rejected { what }) => {
+                    self.refused("its messages", &what).await;
+                    None
+                }
                 Err(error) => return Err(error),
             };
             let Some(row) = head else {
@@ -93,16 +99,32 @@ impl Deliverer {
                     () = tokio::time::sleep(rest) => {}
                 }
             }
-            self.deliver(&row).await?;
+            match self.deliver(&row).await {
+                // Sent or not, it cannot be recorded: sent again and again it would be a flood, so it
+                // waits for the next start.
+                Err(LedgerError::Rejected { what }) => {
+                    aside.insert(row.id);
+                    self.refused(&format!("message {}", row.id), &what).await;
+                }
+                done => done?,
+            }
             last_sent = Some(Instant::now());
         }
     }
 
-    async fn head(&self) -> Result<Option<OutboxRow>, LedgerError> {
+    /// The first message that may be sent now and was not set aside.
+    async fn head(&self, aside: &BTreeSet<i64>) -> Result<Option<OutboxRow>, LedgerError> {
         let (channel, now) = (self.channel.name().clone(), self.clock.now());
-        self.ledger
-            .read(move |reader| Ok(reader.outbox_due(&channel, now)?.into_iter().next()))
-            .await
+        let due = self
+            .ledger
+            .read(move |reader| reader.outbox_due(&channel, now))
+            .await?;
+        Ok(due.into_iter().find(|row| !aside.contains(&row.id)))
+    }
+
+    async fn refused(&self, what: &str, why: &str) {
+        let about = format!("channel {}, {what}", self.channel.name());
+        self.voice.request_refused(&about, why).await;
     }
 
     /// When the first waiting message may be tried.

@@ -3,6 +3,7 @@
 //! Everything in here comes back from the ledger, so a row that both ways brought is told once, by
 //! the one that brought it first.
 
+use crate::drive::refused::Refused;
 use crate::drive::wake::Wake;
 use crate::telemetry::{self, Voice};
 use fillsync_core::execution::{ExecutionClass, ExecutionKey};
@@ -27,6 +28,8 @@ pub struct Found {
     pub orders_wanted: Vec<(Symbol, OrderId)>,
     /// Orders that the venue refuses to give, and why: the account is well but for these.
     pub unread_orders: Vec<(OrderId, String)>,
+    /// Rows that the ledger refused and that were not known to be so.
+    pub refused: Vec<Refused>,
     /// Class words never seen before.
     pub unknown_classes: Vec<String>,
     /// Rows that could not be read.
@@ -90,6 +93,9 @@ impl Found {
         }
         for (order, what) in &self.unread_orders {
             voice.order_unreadable(account, order, what).await;
+        }
+        for refused in &self.refused {
+            voice.row_refused(account, category, refused).await;
         }
         for key in &self.conflicts {
             voice.conflict(account, key).await;

@@ -6,10 +6,13 @@
 //! core's, and answers are the plugins'.
 
 pub mod ahead;
+#[cfg(test)]
+mod bench;
 pub mod deliver;
 pub mod evaluate;
 pub mod found;
 pub mod poll;
+pub mod refused;
 pub mod stream;
 pub mod synchronise;
 pub mod traverse;

@@ -179,6 +179,13 @@ impl Poller {
                     self.wake.is_live(&account, began_at, self.clock.now());
                     self.settings.poll_every.saturating_sub(began.elapsed())
                 }
+                Err(RoundError::Ledger(LedgerError::Rejected { what })) => {
+                    failures = failures.saturating_add(1);
+                    self.wake.fails(&account, self.clock.now(), &what, false);
+                    BACKOFF
+                        .after(failures, telemetry::spread(account.as_str()))
+                        .max(self.settings.poll_every)
+                }
                 Err(RoundError::Ledger(error)) if !error.is_passing() => return Err(error),
                 Err(RoundError::Ledger(error)) => {
                     failures = failures.saturating_add(1);
@@ -289,11 +296,17 @@ impl Poller {
                 // What fails for one category alone does not keep the others from being read.
                 Err(RoundError::Venue(
                     error @ (VenueError::Retry { .. } | VenueError::Rejected { .. }),
-                )) => failed = failed.or(Some(error)),
+                )) => failed = failed.or(Some(error.into())),
+                // What the ledger refuses of one category keeps no other from being read (law 14).
+                Err(RoundError::Ledger(error @ LedgerError::Rejected { .. })) => {
+                    let about = format!("{} {category}", self.venue.account());
+                    self.voice.request_refused(&about, &error.to_string()).await;
+                    failed = failed.or(Some(error.into()));
+                }
                 outcome => outcome?,
             }
         }
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        failed.map_or(Ok(()), Err)
     }
 
     async fn category(

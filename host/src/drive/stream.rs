@@ -7,6 +7,7 @@
 //! began later has reached the present. Deliberately absent: replay, order entry, market data.
 
 use crate::drive::found::Found;
+use crate::drive::refused;
 use crate::drive::wake::{StreamState, Wake};
 use crate::policy::Policy;
 use crate::telemetry::{self, Voice};
@@ -163,10 +164,16 @@ impl Listener {
             }
             for rows in together(heard) {
                 if let Err(error) = self.take_up(rows).await {
-                    if !error.is_passing() {
-                        return Ended::Ledger(error);
+                    match &error {
+                        // Polling asks for the same facts; a stream proves nothing.
+                        LedgerError::Rejected { what } => {
+                            let about = format!("stream of {}", self.venue.account());
+                            self.voice.request_refused(&about, what).await;
+                            continue;
+                        }
+                        error if error.is_passing() => self.voice.ledger_waits(error),
+                        _ => return Ended::Ledger(error),
                     }
-                    self.voice.ledger_waits(&error);
                     // What was not recorded is read by polling; the stream has a gap now.
                     let what = "what it told could not be recorded".to_owned();
                     return Ended::Broken(VenueError::Retry { what });
@@ -192,7 +199,7 @@ impl Listener {
         record.orders = rows.orders;
         record.unreadable = rows.unreadable;
         let mut found = Found::default();
-        found.add(self.ledger.record(record).await?);
+        refused::record(&self.ledger, record, &mut found).await?;
         if happened {
             for account in self.companions() {
                 self.wake.nudge(&account);

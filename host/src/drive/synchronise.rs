@@ -24,6 +24,8 @@ use tokio::sync::watch;
 
 /// Without any hint, a look is taken so often.
 const IDLE: Duration = Duration::from_secs(5);
+/// After a round in which the ledger took or gave nothing.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// The most lines of a digest.
 const DIGEST_LINES_MAX: usize = 40;
 
@@ -56,6 +58,17 @@ struct Agenda {
     readings: Readings,
 }
 
+impl Agenda {
+    /// What is open of a group.
+    fn symbols_of(&self, group: &GroupName) -> BTreeMap<Symbol, Option<VenueTime>> {
+        self.waiting
+            .keys()
+            .filter(|(of, _)| of == group)
+            .map(|(_, symbol)| (symbol.clone(), None))
+            .collect()
+    }
+}
+
 impl Synchroniser {
     /// Works until told to stop. To be run on a thread of its own inside a runtime's handle.
     ///
@@ -70,15 +83,21 @@ impl Synchroniser {
                 return Ok(());
             }
             let outcome = runtime.block_on(self.round(&reader, &mut agenda));
-            match outcome {
-                Ok(()) => {}
+            let rest = match outcome {
+                Ok(()) => Duration::from_millis(1),
+                // What was looked at was not committed: everything that is open is looked at again.
                 Err(error) if error.is_passing() => {
                     self.voice.ledger_waits(&error);
-                    // What was looked at was not committed: everything that is open is looked at again.
                     agenda.policy = None;
+                    AFTER_FAILURE
+                }
+                Err(LedgerError::Rejected { what }) => {
+                    runtime.block_on(self.voice.request_refused("decisions", &what));
+                    agenda.policy = None;
+                    AFTER_FAILURE
                 }
                 Err(error) => return Err(error),
-            }
+            };
             let now = self.clock.now();
             let wait = agenda
                 .waiting
@@ -87,7 +106,7 @@ impl Synchroniser {
                 .map(|at| at.since(now))
                 .min()
                 .unwrap_or(IDLE)
-                .clamp(Duration::from_millis(1), IDLE);
+                .clamp(rest, IDLE);
             runtime.block_on(async {
                 tokio::select! {
                     biased;
@@ -109,7 +128,15 @@ impl Synchroniser {
         if is_new_policy {
             agenda.waiting.clear();
             for group in &policy.groups {
-                for stored in reader.group_cycles(&group.rules.name, None, true)? {
+                let open = match reader.group_cycles(&group.rules.name, None, true) {
+                    Err(LedgerError::Rejected { what }) => {
+                        let about = format!("group {}", group.rules.name);
+                        self.voice.request_refused(&about, &what).await;
+                        continue;
+                    }
+                    open => open?,
+                };
+                for stored in open {
                     agenda
                         .waiting
                         .insert((group.rules.name.clone(), stored.cycle.symbol), None);
@@ -134,6 +161,7 @@ impl Synchroniser {
             }
         }
         let mut is_committed = false;
+        let mut refused: BTreeSet<(GroupName, Symbol)> = BTreeSet::new();
         for group in &policy.groups {
             if !ready.contains(&group.rules.name) {
                 continue;
@@ -147,11 +175,26 @@ impl Synchroniser {
                     .all(|other| other.rules.name == group.rules.name)
             });
             let finish = (owns_marks && !own.is_empty()).then_some((&done_with, marks_to));
-            is_committed |= self
-                .group(reader, &policy, group, own, finish, agenda)
-                .await?
-                && finish.is_some();
+            let looked = self
+                .group(reader, &policy, group, own.clone(), finish, agenda)
+                .await;
+            match looked {
+                Ok(is_written) => is_committed |= is_written && finish.is_some(),
+                Err(LedgerError::Rejected { .. }) => {
+                    let symbols = self.apart(reader, &policy, group, own, agenda).await?;
+                    let name = &group.rules.name;
+                    refused.extend(symbols.into_iter().map(|symbol| (name.clone(), symbol)));
+                }
+                Err(error) => return Err(error),
+            }
         }
+        // What could not be decided keeps its marks; the marks of everything else are answered.
+        done_with.retain(|market| {
+            policy.groups_of(&market.account).all(|group| {
+                let symbol = group.rules.symbol_of(market);
+                symbol.is_none_or(|symbol| !refused.contains(&(group.rules.name.clone(), symbol)))
+            })
+        });
         if !done_with.is_empty()
             && !is_committed
             && let Some(group) = policy.groups.first()
@@ -177,6 +220,39 @@ impl Synchroniser {
             })
     }
 
+    /// Looks at the symbols of a group one by one, because what the ledger refuses of one keeps no other
+    /// from being decided (law 14). Gives those that could not be.
+    async fn apart(
+        &self,
+        reader: &Reader,
+        policy: &Policy,
+        group: &GroupPolicy,
+        changed: BTreeMap<Symbol, VenueTime>,
+        agenda: &mut Agenda,
+    ) -> Result<Vec<Symbol>, LedgerError> {
+        let name = &group.rules.name;
+        let mut refused = Vec::new();
+        let mut symbols = agenda.symbols_of(name);
+        symbols.extend(
+            changed
+                .into_iter()
+                .map(|(symbol, from)| (symbol, Some(from))),
+        );
+        for (symbol, from) in symbols {
+            let one = BTreeMap::from([(symbol.clone(), from)]);
+            match self.look_at(reader, policy, group, one, None, agenda).await {
+                Ok(_) => {}
+                Err(LedgerError::Rejected { what }) => {
+                    let about = format!("group {name}, {symbol}");
+                    self.voice.request_refused(&about, &what).await;
+                    refused.push(symbol);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
+    }
+
     /// Looks at one group's symbols. True when something was committed.
     async fn group(
         &self,
@@ -187,18 +263,27 @@ impl Synchroniser {
         finish: Option<(&Vec<Market>, i64)>,
         agenda: &mut Agenda,
     ) -> Result<bool, LedgerError> {
-        let name = &group.rules.name;
-        let mut symbols: BTreeMap<Symbol, Option<VenueTime>> = agenda
-            .waiting
-            .keys()
-            .filter(|(of, _)| of == name)
-            .map(|(_, symbol)| (symbol.clone(), None))
-            .collect();
+        let mut symbols = agenda.symbols_of(&group.rules.name);
         symbols.extend(
             changed
                 .into_iter()
                 .map(|(symbol, from)| (symbol, Some(from))),
         );
+        self.look_at(reader, policy, group, symbols, finish, agenda)
+            .await
+    }
+
+    /// Looks at these symbols and commits what it finds. True when something was committed.
+    async fn look_at(
+        &self,
+        reader: &Reader,
+        policy: &Policy,
+        group: &GroupPolicy,
+        symbols: BTreeMap<Symbol, Option<VenueTime>>,
+        finish: Option<(&Vec<Market>, i64)>,
+        agenda: &mut Agenda,
+    ) -> Result<bool, LedgerError> {
+        let name = &group.rules.name;
         if symbols.is_empty() {
             return Ok(false);
         }

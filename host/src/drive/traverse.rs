@@ -7,6 +7,7 @@
 //! that what a venue lists newest first is recorded oldest first.
 
 use crate::drive::found::Found;
+use crate::drive::refused;
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
 use fillsync_core::id::{Category, OrderId, Symbol};
@@ -205,15 +206,26 @@ impl Traverser<'_> {
     async fn keep(&self, mut held: PageRecord, found: &mut Found) -> Result<(), LedgerError> {
         held.executions
             .sort_by_key(|row| Reverse((row.executed_at, row.venue_sequence)));
+        let mut times = Vec::new();
         while held.executions.len() > RECORD_ROWS_MAX {
             let mut record = self.blank(&held.category);
             record.seen_at = held.seen_at;
             let newer = held.executions.len() - RECORD_ROWS_MAX;
             record.executions = held.executions.split_off(newer);
-            found.add(self.ledger.record(record).await?);
+            times.extend(refused::record(self.ledger, record, found).await?);
         }
         if !held.executions.is_empty() || !held.unreadable.is_empty() || held.proven.is_some() {
-            found.add(self.ledger.record(held).await?);
+            // What an earlier part had refused of it is no part of what is proven.
+            let proven = if times.is_empty() {
+                None
+            } else {
+                held.proven.take()
+            };
+            let page = self.blank(&held.category);
+            times.extend(refused::record(self.ledger, held, found).await?);
+            if let Some(proven) = proven {
+                refused::prove_around(self.ledger, &page, proven, &times, found).await?;
+            }
         }
         Ok(())
     }
@@ -325,7 +337,7 @@ impl Traverser<'_> {
         record.seen_at = self.clock.now();
         // Orders that were not looked up may have ended: until they are, nothing is claimed.
         record.orders_checked = is_complete.then_some(checked_at);
-        found.add(self.ledger.record(record).await?);
+        refused::record(self.ledger, record, found).await?;
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -383,7 +395,7 @@ impl Traverser<'_> {
         }
         record.seen_at = self.clock.now();
         if !record.orders.is_empty() {
-            found.add(self.ledger.record(record).await?);
+            refused::record(self.ledger, record, found).await?;
         }
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
