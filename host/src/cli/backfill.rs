@@ -13,6 +13,7 @@ use super::patience::Patience;
 use super::progress::Progress;
 use crate::app::SystemClock;
 use crate::drive::found::Found;
+use crate::drive::look_ups::LookUps;
 use crate::drive::traverse::{TraverseError, Traverser};
 use anyhow::anyhow;
 use fillsync_core::coverage::Window;
@@ -300,6 +301,7 @@ impl Work {
         }
         let traverser = traverser(self.venue.as_ref(), ledger);
         let mut before = None;
+        let mut turns = LookUps::default();
         for _ in 0..ORDER_ROUNDS_MAX {
             let (account, category) = (self.venue.account().clone(), self.category.clone());
             let limit = u32::try_from(fillsync_ledger::ORDERS_WANTED_MAX).unwrap_or(u32::MAX);
@@ -314,7 +316,9 @@ impl Work {
                 orders_wanted: wanted.clone(),
                 ..Found::default()
             };
-            traverser.wanted_orders(&self.category, &mut found).await?;
+            traverser
+                .wanted_orders(&self.category, &mut found, &mut turns)
+                .await?;
             before = Some(wanted);
         }
         Ok(())

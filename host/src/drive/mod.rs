@@ -11,6 +11,7 @@ mod bench;
 pub mod deliver;
 pub mod evaluate;
 pub mod found;
+pub mod look_ups;
 pub mod poll;
 pub mod refused;
 pub mod stream;

@@ -9,6 +9,7 @@
 
 use crate::drive::ahead::Ahead;
 use crate::drive::found::Found;
+use crate::drive::look_ups::LookUps;
 use crate::drive::traverse::{TraverseError, Traverser};
 use crate::drive::turn::{Turn, Turns};
 use crate::drive::wake::Wake;
@@ -113,6 +114,10 @@ struct Memory {
     rescanned: BTreeMap<Category, Instant>,
     /// Categories whose positions were read since the start: what was open before the data begin.
     anchored: BTreeSet<Category>,
+    /// Whose turn it is of the orders that are no longer open ...
+    vanished: LookUps,
+    /// ... and of those that fills name and the ledger does not have.
+    wanted: LookUps,
     /// Orders that filled more than rows show.
     ahead: Ahead,
 }
@@ -339,8 +344,12 @@ impl Poller {
         if !memory.anchored.contains(category) && traverser.positions(category, found).await? {
             memory.anchored.insert(category.clone());
         }
-        let orders = traverser.orders(category, found).await;
-        traverser.wanted_orders(category, found).await?;
+        let orders = traverser
+            .orders(category, found, &mut memory.vanished)
+            .await;
+        traverser
+            .wanted_orders(category, found, &mut memory.wanted)
+            .await?;
         orders?;
         let stood_in = memory
             .ahead

@@ -7,6 +7,7 @@
 //! that what a venue lists newest first is recorded oldest first.
 
 use crate::drive::found::Found;
+use crate::drive::look_ups::{LOOK_UPS_MAX, LookUps};
 use crate::drive::refused;
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::Execution;
@@ -283,6 +284,7 @@ impl Traverser<'_> {
         &self,
         category: &Category,
         found: &mut Found,
+        turns: &mut LookUps,
     ) -> Result<(), TraverseError> {
         let checked_at = self.venue.now().await?;
         let (account, asked) = (self.venue.account().clone(), category.clone());
@@ -307,13 +309,9 @@ impl Traverser<'_> {
             .filter(|order| !listed.contains(&order.order_id))
             .collect();
         let mut looked_up = Vec::new();
-        let mut is_complete = true;
+        let mut is_complete = vanished.len() <= LOOK_UPS_MAX;
         let mut failure = None;
-        for (index, order) in vanished.into_iter().enumerate() {
-            if index >= LOOK_UPS_MAX {
-                is_complete = false;
-                break;
-            }
+        for order in turns.choose(category, vanished, |order| &order.order_id) {
             let answer = self
                 .venue
                 .order(category, &order.market.symbol, &order.order_id)
@@ -362,6 +360,7 @@ impl Traverser<'_> {
         &self,
         category: &Category,
         found: &mut Found,
+        turns: &mut LookUps,
     ) -> Result<(), TraverseError> {
         let wanted = std::mem::take(&mut found.orders_wanted);
         if wanted.is_empty() {
@@ -369,7 +368,7 @@ impl Traverser<'_> {
         }
         let mut record = self.blank(category);
         let mut failure = None;
-        for (symbol, order_id) in wanted.iter().take(LOOK_UPS_MAX) {
+        for (symbol, order_id) in &turns.choose(category, wanted, |(_, order_id)| order_id) {
             match self.venue.order(category, symbol, order_id).await {
                 Ok(Some(order)) => record.orders.push(order),
                 Ok(None) => {
@@ -407,9 +406,6 @@ fn sorted(mut positions: Vec<Position>) -> Vec<Position> {
     positions.sort_by(|a, b| (&a.symbol, a.lane).cmp(&(&b.symbol, b.lane)));
     positions
 }
-
-/// The most orders that are looked up by id in one round.
-const LOOK_UPS_MAX: usize = 40;
 
 /// Turns pages, and refuses a cursor that comes twice or pages without end.
 #[derive(Debug, Default)]
