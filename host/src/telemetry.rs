@@ -26,6 +26,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// The most events that wait to be written; the rest is in the log only.
 const EVENTS_WAITING_MAX: usize = 1_000;
 
+/// The most system alerts that wait for a ledger that is busy or full.
+const NOTICES_WAITING_MAX: usize = 200;
+
 /// The most unreadable orders that are remembered as told; the ledger keeps the alerts apart anyway.
 const UNREAD_KEPT_MAX: usize = 1_000;
 
@@ -124,6 +127,8 @@ pub struct Voice {
     policy: watch::Receiver<Arc<Policy>>,
     alerts: Arc<dyn Fn() + Send + Sync>,
     waiting: Mutex<Vec<EventRow>>,
+    /// System alerts that the ledger could not take yet.
+    unraised: Mutex<Vec<AlertRow>>,
     /// Orders that were said to be unreadable.
     unread: Mutex<BTreeSet<String>>,
     written: Notify,
@@ -144,6 +149,7 @@ impl Voice {
             policy,
             alerts,
             waiting: Mutex::default(),
+            unraised: Mutex::default(),
             unread: Mutex::default(),
             written: Notify::new(),
         })
@@ -169,8 +175,14 @@ impl Voice {
         }
     }
 
-    /// Writes the events that wait. A failure is logged: events explain, they are no facts.
+    /// Writes the events that wait, and the system alerts that could not be written before. Events that
+    /// cannot be written are in the log only: they explain, they are no facts.
     pub async fn flush(&self) {
+        let unraised =
+            std::mem::take(&mut *self.unraised.lock().unwrap_or_else(PoisonError::into_inner));
+        if !unraised.is_empty() {
+            self.raise(unraised).await;
+        }
         let rows =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         if rows.is_empty() {
@@ -278,7 +290,19 @@ impl Voice {
         identity: String,
         body: SystemAlert,
     ) {
-        let now = self.clock.now();
+        let notice = self.notice(but, account, severity, &identity, body);
+        self.raise(vec![notice]).await;
+    }
+
+    /// A system alert with its channels.
+    fn notice(
+        &self,
+        but: Option<&ChannelName>,
+        account: Option<&AccountName>,
+        severity: Severity,
+        identity: &str,
+        body: SystemAlert,
+    ) -> AlertRow {
         let alert = Alert {
             identity: format!("system/{identity}"),
             revision: 0,
@@ -291,20 +315,39 @@ impl Voice {
                 name: name.clone(),
                 role: None,
             }),
-            at: VenueTime::from_us(now.us()),
+            at: VenueTime::from_us(self.clock.now().us()),
             body: AlertBody::System(body),
         };
         let mut channels = self.policy.borrow().channels_for(&alert);
         channels.retain(|channel| Some(channel) != but);
-        let row = AlertRow {
+        AlertRow {
             alert,
             channels,
             suppressed: false,
-        };
-        match self.ledger.raise(vec![row], now).await {
+        }
+    }
+
+    /// Raises notices. What a ledger that is busy or full does not take is raised again by the next
+    /// [`Voice::flush`], which every loop calls: what happens once is told once.
+    async fn raise(&self, notices: Vec<AlertRow>) {
+        let kept = notices.clone();
+        match self.ledger.raise(notices, self.clock.now()).await {
             Ok(_) => (self.alerts)(),
+            Err(error) if error.is_passing() => {
+                let mut unraised = self.unraised.lock().unwrap_or_else(PoisonError::into_inner);
+                for notice in kept {
+                    if unraised.len() < NOTICES_WAITING_MAX {
+                        tracing::warn!(event = "alert_waits", %error, identity = notice.alert.identity, "a system alert is raised again later");
+                        unraised.push(notice);
+                    } else {
+                        tracing::error!(event = "alert_not_kept", %error, identity = notice.alert.identity, "a system alert is in the log only");
+                    }
+                }
+            }
             Err(error) => {
-                tracing::error!(event = "alert_not_kept", %error, identity, "a system alert is in the log only");
+                for notice in kept {
+                    tracing::error!(event = "alert_not_kept", %error, identity = notice.alert.identity, "a system alert is in the log only");
+                }
             }
         }
     }
@@ -405,15 +448,30 @@ impl Voice {
         .await;
     }
 
-    /// A window that the venue can no longer serve.
-    pub async fn gap_is_lost(&self, account: &AccountName, category: &Category, gap: Window) {
-        tracing::error!(event = "coverage_gap", %account, %category, %gap, "the venue can no longer serve this window");
-        self.keep("coverage_gap", Some(account), None, &json!({"category": category, "from": gap.from.to_string(), "to": gap.to.to_string(), "unfillable": true}));
-        self.system(Some(account), Severity::Critical, format!("coverage-gap/{account}/{category}/{}", gap.from.us()), SystemAlert {
+    /// Raises the notice that a window can no longer be fetched.
+    ///
+    /// # Errors
+    /// When it was not written: the window must not count as told then.
+    pub async fn raise_lost_gap(
+        &self,
+        account: &AccountName,
+        category: &Category,
+        gap: Window,
+    ) -> Result<(), LedgerError> {
+        let notice = self.notice(None, Some(account), Severity::Critical, &format!("coverage-gap/{account}/{category}/{}", gap.from.us()), SystemAlert {
             topic: "coverage-gap".to_owned(),
             text: format!("{account} {category}: fills from {} to {} can no longer be fetched", gap.from, gap.to),
             remedy: Some("import them from the venue's own export, or leave the gap; counts that touch it say \"at least\"".to_owned()),
-        }).await;
+        });
+        self.ledger.raise(vec![notice], self.clock.now()).await?;
+        (self.alerts)();
+        Ok(())
+    }
+
+    /// A window that the venue can no longer serve, after its notice was raised.
+    pub fn gap_is_lost(&self, account: &AccountName, category: &Category, gap: Window) {
+        tracing::error!(event = "coverage_gap", %account, %category, %gap, "the venue can no longer serve this window");
+        self.keep("coverage_gap", Some(account), None, &json!({"category": category, "from": gap.from.to_string(), "to": gap.to.to_string(), "unfillable": true}));
     }
 
     /// A class word that was never seen.

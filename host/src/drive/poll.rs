@@ -419,13 +419,18 @@ impl Poller {
         for gap in holes.into_iter().rev().take(GAPS_PER_ROUND_MAX) {
             if gap.to <= reach {
                 let reason = "older than what the venue serves".to_owned();
+                let account = self.venue.account();
                 traverser.gap(category, gap, reason, found).await?;
-                self.ledger
-                    .gap_unfillable(self.venue.account().clone(), category.clone(), gap)
+                // The notice first: a ledger that is busy between the two lets it be raised again by the
+                // next round, and its identity keeps it from being told twice.
+                self.voice.raise_lost_gap(account, category, gap).await?;
+                let is_new = self
+                    .ledger
+                    .gap_unfillable(account.clone(), category.clone(), gap)
                     .await?;
-                self.voice
-                    .gap_is_lost(self.venue.account(), category, gap)
-                    .await;
+                if is_new {
+                    self.voice.gap_is_lost(account, category, gap);
+                }
                 continue;
             }
             let gap = Window::new(gap.from.max(reach), gap.to);
@@ -473,4 +478,45 @@ fn is_due(hole: Window, gaps: &[KnownGap], now: HostTime) -> bool {
             };
             gap.last_tried.plus(wait) <= now
         })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::drive::bench::{Bench, account, at, category};
+    use fillsync_core::execution::VenueKind;
+    use fillsync_ledger::{Gap, PageRecord, Proven};
+
+    /// A gap gets older than what the venue serves: it is told once, however many rounds and starts follow.
+    #[tokio::test]
+    async fn a_gap_that_is_lost_is_told_once() {
+        let bench = Bench::new(&["linear"]);
+        let mut page = PageRecord::new(
+            account(),
+            VenueKind::Bybit,
+            category("linear"),
+            bench.clock.now(),
+        );
+        page.gap = Some(Gap {
+            window: Window::new(at(0), at(10)),
+            reason: "page 2 was cut off".to_owned(),
+        });
+        page.proven = Some(Proven {
+            window: Window::new(at(10), at(20)),
+            pages: 1,
+            rows: 0,
+        });
+        bench.ledger.record(page).await.unwrap();
+        bench.venue.answers.lock().unwrap().now = 8 * 24 * 3600;
+        for _ in 0..3 {
+            let round = bench.poller().round(&mut Memory::default()).await;
+            assert!(round.is_ok());
+        }
+        let first = format!("system/coverage-gap/main/linear/{}", at(0).us());
+        let told = |notices: Vec<String>| notices.iter().filter(|one| **one == first).count();
+        assert_eq!(told(bench.notices()), 1, "{:?}", bench.notices());
+        let gaps = bench.reader().gaps(Some(&account())).unwrap();
+        assert!(gaps.iter().any(|gap| gap.unfillable), "{gaps:?}");
+    }
 }
