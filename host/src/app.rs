@@ -10,7 +10,7 @@ use crate::drive::poll::{PollSettings, Poller};
 use crate::drive::stream::Listener;
 use crate::drive::synchronise::Synchroniser;
 use crate::drive::turn::{ROUNDS_AT_ONCE_MAX, Turns};
-use crate::drive::wake::Wake;
+use crate::drive::wake::{Life, Wake};
 use crate::policy::{GroupPolicy, Policy, Route};
 use crate::shelf::{Offered, Shelf};
 use crate::telemetry::Voice;
@@ -267,18 +267,20 @@ impl App {
         self.dismiss_changed(&changes);
         // A group waits for a new account from the moment on at which it is a member, not from its
         // first page on.
-        for name in opened.venues.keys() {
-            self.wake.begins(name, self.clock.now());
-        }
+        let lives: BTreeMap<AccountName, Life> = opened
+            .venues
+            .keys()
+            .map(|name| (name.clone(), self.wake.begins(name, self.clock.now())))
+            .collect();
         self.policy.send_replace(Arc::clone(&policy));
         for (name, (venue, turns)) in opened.venues {
-            if let Some(account) = wanted.accounts.get(&name) {
+            if let (Some(account), Some(life)) = (wanted.accounts.get(&name), lives.get(&name)) {
                 if account.stream {
                     let before = self.leaving.listeners.remove(&name);
                     self.start_listener(name.clone(), Arc::clone(&venue), before);
                 }
                 let before = self.leaving.pollers.remove(&name);
-                self.start_poller(name, venue, turns, account, before);
+                self.start_poller(name, *life, (venue, turns), account, before);
             }
         }
         for (name, channel) in opened.channels {
@@ -416,8 +418,8 @@ impl App {
     fn start_poller(
         &mut self,
         name: AccountName,
-        venue: Arc<dyn Venue>,
-        turns: Arc<Turns>,
+        life: Life,
+        (venue, turns): OpenedVenue,
         account: &Account,
         before: Option<JoinHandle<()>>,
     ) {
@@ -428,6 +430,7 @@ impl App {
             wake: Arc::clone(&self.wake),
             voice: Arc::clone(&self.voice),
             turns,
+            life,
             settings: PollSettings {
                 poll_every: account.poll_every,
                 lookback: account.lookback,

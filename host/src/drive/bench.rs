@@ -224,7 +224,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) wake: Arc<Wake>,
     pub(crate) voice: Arc<Voice>,
-    pub(crate) policy: watch::Sender<Arc<Policy>>,
+    _policy: watch::Sender<Arc<Policy>>,
 }
 
 impl Bench {
@@ -260,7 +260,7 @@ impl Bench {
             clock,
             wake: Wake::new(),
             voice,
-            policy,
+            _policy: policy,
         }
     }
 
@@ -284,6 +284,7 @@ impl Bench {
             wake: Arc::clone(&self.wake),
             voice: Arc::clone(&self.voice),
             turns: Turns::new(1),
+            life: self.wake.begins(&account(), self.clock.now()),
             settings: PollSettings {
                 poll_every: Duration::from_secs(1),
                 lookback: Duration::from_secs(90),

@@ -12,7 +12,7 @@ use crate::drive::found::Found;
 use crate::drive::look_ups::LookUps;
 use crate::drive::traverse::{TraverseError, Traverser};
 use crate::drive::turn::{Turn, Turns};
-use crate::drive::wake::Wake;
+use crate::drive::wake::{Life, Wake};
 use crate::telemetry::{self, Voice};
 use fillsync_core::backoff::Backoff;
 use fillsync_core::coverage::{Coverage, Window};
@@ -75,6 +75,8 @@ pub struct Poller {
     pub voice: Arc<Voice>,
     /// The line in which the accounts of one address wait.
     pub turns: Arc<Turns>,
+    /// Which of the account's lives this is.
+    pub life: Life,
     /// How it is polled.
     pub settings: PollSettings,
 }
@@ -156,7 +158,6 @@ impl Poller {
     /// When the ledger takes no more: the daemon must be restarted.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), LedgerError> {
         let account = self.venue.account().clone();
-        self.wake.begins(&account, self.clock.now());
         let nudges = self.wake.nudges(&account);
         let mut failures = 0u32;
         let mut memory = Memory::default();
@@ -181,12 +182,14 @@ impl Poller {
                         self.voice.account_is_back(&account).await;
                     }
                     failures = 0;
-                    self.wake.is_live(&account, began_at, self.clock.now());
+                    self.wake
+                        .is_live(&account, self.life, began_at, self.clock.now());
                     self.settings.poll_every.saturating_sub(began.elapsed())
                 }
                 Err(RoundError::Ledger(LedgerError::Rejected { what })) => {
                     failures = failures.saturating_add(1);
-                    self.wake.fails(&account, self.clock.now(), &what, false);
+                    self.wake
+                        .fails(&account, self.life, self.clock.now(), &what, false);
                     BACKOFF
                         .after(failures, telemetry::spread(account.as_str()))
                         .max(self.settings.poll_every)
@@ -218,7 +221,7 @@ impl Poller {
                 () = pause => {}
             }
         }
-        self.wake.ends(&account);
+        self.wake.ends(&account, self.life);
         Ok(())
     }
 
@@ -239,8 +242,13 @@ impl Poller {
     async fn failed(&self, error: &VenueError, failures: u32) -> Duration {
         let account = self.venue.account();
         let refused = matches!(error, VenueError::Refused { .. });
-        self.wake
-            .fails(account, self.clock.now(), &error.to_string(), refused);
+        self.wake.fails(
+            account,
+            self.life,
+            self.clock.now(),
+            &error.to_string(),
+            refused,
+        );
         let life = self.wake.lives().remove(account);
         let since = life
             .and_then(|life| life.failing)

@@ -4,6 +4,8 @@
 //! catch-up of an account from being decided in pieces: a group waits until each of its members has
 //! caught up once, or could not be reached for as long as its deadline. A stream counts as live only
 //! after a traversal that began when it was already open: what happened before that, no stream tells.
+//! When an account is handed over from one poller to the next, each has a life of its own: what the old
+//! one still says is of no account, and an account without a life is not ready.
 
 use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
@@ -24,6 +26,10 @@ pub struct AccountLife {
     /// Whether the venue refuses its key.
     pub is_refused: bool,
 }
+
+/// One polling of one account, from its begin to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life(u64);
 
 /// How an account's stream is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +67,23 @@ pub struct Wake {
     pub facts: Notify,
     /// New alerts: deliver.
     pub alerts: Notify,
-    life: Mutex<BTreeMap<AccountName, AccountLife>>,
+    lives: Mutex<Lives>,
     streams: Mutex<BTreeMap<AccountName, StreamState>>,
     nudges: Mutex<BTreeMap<AccountName, Arc<Notify>>>,
+}
+
+#[derive(Debug, Default)]
+struct Lives {
+    begun: u64,
+    of: BTreeMap<AccountName, (Life, AccountLife)>,
+}
+
+impl Lives {
+    /// What is known of a life, if it is still the account's own.
+    fn of(&mut self, account: &AccountName, life: Life) -> Option<&mut AccountLife> {
+        let (current, known) = self.of.get_mut(account)?;
+        (*current == life).then_some(known)
+    }
 }
 
 impl Wake {
@@ -73,25 +93,44 @@ impl Wake {
         Arc::new(Self::default())
     }
 
-    /// An account's polling begins.
-    pub fn begins(&self, account: &AccountName, now: HostTime) {
-        let life = AccountLife {
+    /// An account's polling begins. It takes the place of what was there.
+    #[must_use]
+    pub fn begins(&self, account: &AccountName, now: HostTime) -> Life {
+        let known = AccountLife {
             started_at: now,
             live_at: None,
             failing: None,
             is_refused: false,
         };
-        self.with(|lives| lives.insert(account.clone(), life));
+        self.with(|lives| {
+            lives.begun += 1;
+            let life = Life(lives.begun);
+            lives.of.insert(account.clone(), (life, known));
+            life
+        })
     }
 
-    /// An account is no longer polled.
-    pub fn ends(&self, account: &AccountName) {
-        self.with(|lives| lives.remove(account));
+    /// An account is no longer polled, unless another polling of it has begun meanwhile.
+    pub fn ends(&self, account: &AccountName, life: Life) {
+        self.with(|lives| {
+            if lives.of(account, life).is_some() {
+                lives.of.remove(account);
+            }
+        });
     }
 
     /// A traversal that began at `began` reached the present.
-    pub fn is_live(&self, account: &AccountName, began: HostTime, now: HostTime) {
-        {
+    pub fn is_live(&self, account: &AccountName, life: Life, began: HostTime, now: HostTime) {
+        let is_current = self.with(|lives| match lives.of(account, life) {
+            Some(known) => {
+                known.live_at = Some(now);
+                known.failing = None;
+                known.is_refused = false;
+                true
+            }
+            None => false,
+        });
+        if is_current {
             let mut streams = locked(&self.streams);
             if let Some(state) = streams.get_mut(account)
                 && matches!(state, StreamState::CatchingUp { since } if *since <= began)
@@ -99,23 +138,23 @@ impl Wake {
                 *state = StreamState::Live { since: now };
             }
         }
-        self.with(|lives| {
-            if let Some(life) = lives.get_mut(account) {
-                life.live_at = Some(now);
-                life.failing = None;
-                life.is_refused = false;
-            }
-        });
         self.facts.notify_one();
     }
 
     /// A traversal failed.
-    pub fn fails(&self, account: &AccountName, now: HostTime, what: &str, is_refused: bool) {
+    pub fn fails(
+        &self,
+        account: &AccountName,
+        life: Life,
+        now: HostTime,
+        what: &str,
+        is_refused: bool,
+    ) {
         self.with(|lives| {
-            if let Some(life) = lives.get_mut(account) {
-                let since = life.failing.as_ref().map_or(now, |(since, _)| *since);
-                life.failing = Some((since, what.to_owned()));
-                life.is_refused = is_refused;
+            if let Some(known) = lives.of(account, life) {
+                let since = known.failing.as_ref().map_or(now, |(since, _)| *since);
+                known.failing = Some((since, what.to_owned()));
+                known.is_refused = is_refused;
             }
         });
         self.facts.notify_one();
@@ -124,14 +163,20 @@ impl Wake {
     /// How every account is.
     #[must_use]
     pub fn lives(&self) -> BTreeMap<AccountName, AccountLife> {
-        self.with(|lives| lives.clone())
+        self.with(|lives| {
+            let lives = lives.of.iter();
+            lives
+                .map(|(account, (_, known))| (account.clone(), known.clone()))
+                .collect()
+        })
     }
 
-    /// Whether an account has caught up, or has had its time: facts of it can be decided.
+    /// Whether an account has caught up, or has had its time: facts of it can be decided. One that is
+    /// not polled is not ready.
     #[must_use]
     pub fn is_ready(&self, account: &AccountName, patience: Duration, now: HostTime) -> bool {
         self.with(|lives| {
-            lives.get(account).is_none_or(|life| {
+            lives.of.get(account).is_some_and(|(_, life)| {
                 life.live_at.is_some()
                     || (life.failing.is_some() && now >= life.started_at.plus(patience))
             })
@@ -164,8 +209,8 @@ impl Wake {
         Arc::clone(locked(&self.nudges).entry(account.clone()).or_default())
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<AccountName, AccountLife>) -> T) -> T {
-        act(&mut locked(&self.life))
+    fn with<T>(&self, act: impl FnOnce(&mut Lives) -> T) -> T {
+        act(&mut locked(&self.lives))
     }
 }
 
@@ -184,17 +229,40 @@ mod tests {
         let wake = Wake::new();
         let account = AccountName::new("main").unwrap();
         let at = |s: i64| HostTime::from_us(s * 1_000_000);
-        wake.begins(&account, at(0));
+        let life = wake.begins(&account, at(0));
         wake.stream(&account, Some(StreamState::CatchingUp { since: at(10) }));
-        wake.is_live(&account, at(9), at(11));
+        wake.is_live(&account, life, at(9), at(11));
         assert_eq!(
             wake.streams().get(&account),
             Some(&StreamState::CatchingUp { since: at(10) })
         );
-        wake.is_live(&account, at(11), at(12));
+        wake.is_live(&account, life, at(11), at(12));
         assert_eq!(
             wake.streams().get(&account),
             Some(&StreamState::Live { since: at(12) })
         );
+    }
+
+    /// At a hand-over the old poller ends after the new life has begun.
+    #[test]
+    fn what_the_old_poller_says_does_not_touch_the_new_ones_life() {
+        let wake = Wake::new();
+        let account = AccountName::new("main").unwrap();
+        let at = |s: i64| HostTime::from_us(s * 1_000_000);
+        let patience = Duration::from_secs(30);
+        assert!(!wake.is_ready(&account, patience, at(0)), "nobody polls it");
+        let old = wake.begins(&account, at(0));
+        wake.is_live(&account, old, at(1), at(2));
+        assert!(wake.is_ready(&account, patience, at(2)));
+        let new = wake.begins(&account, at(3));
+        wake.is_live(&account, old, at(2), at(4));
+        wake.fails(&account, old, at(4), "it was told to stop", false);
+        assert!(!wake.is_ready(&account, patience, at(90)));
+        wake.ends(&account, old);
+        assert_eq!(wake.lives().len(), 1, "the new one's life is gone");
+        wake.is_live(&account, new, at(5), at(6));
+        assert!(wake.is_ready(&account, patience, at(6)));
+        wake.ends(&account, new);
+        assert!(wake.lives().is_empty());
     }
 }
