@@ -87,13 +87,7 @@ pub fn fills_already_processed(account: &AccountName, category: &Category, count
 }
 
 /// One window of a catch-up is done.
-pub fn caught_up(
-    account: &AccountName,
-    category: &Category,
-    window: Window,
-    pages: u32,
-    new: usize,
-) {
+pub fn caught_up(account: &AccountName, category: &Category, window: Window, pages: u32, new: u64) {
     tracing::info!(event = "catch_up", %account, %category, from = %window.from, to = %window.to, pages, new, "caught up to here");
 }
 
@@ -120,13 +114,20 @@ pub fn poll_failed(account: &AccountName, failures: u32, error: &str) {
     tracing::warn!(event = "poll_failed", %account, failures, error, "polling failed; what is proven stays, the rest is tried again");
 }
 
+/// Events that wait to be written, and how many found no room.
+#[derive(Default)]
+struct Waiting {
+    rows: Vec<EventRow>,
+    dropped: u64,
+}
+
 /// Tells events and system alerts.
 pub struct Voice {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     policy: watch::Receiver<Arc<Policy>>,
     alerts: Arc<dyn Fn() + Send + Sync>,
-    waiting: Mutex<Vec<EventRow>>,
+    waiting: Mutex<Waiting>,
     /// System alerts that the ledger could not take yet.
     unraised: Mutex<Vec<AlertRow>>,
     /// Orders that were said to be unreadable.
@@ -164,14 +165,16 @@ impl Voice {
         fields: &Value,
     ) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < EVENTS_WAITING_MAX {
-            waiting.push(EventRow {
+        if waiting.rows.len() < EVENTS_WAITING_MAX {
+            waiting.rows.push(EventRow {
                 at: self.clock.now(),
                 name: name.to_owned(),
                 account: account.cloned(),
                 group: group.cloned(),
                 json: fields.to_string(),
             });
+        } else {
+            waiting.dropped = waiting.dropped.saturating_add(1);
         }
     }
 
@@ -183,8 +186,15 @@ impl Voice {
         if !unraised.is_empty() {
             self.raise(unraised).await;
         }
-        let rows =
+        let Waiting { rows, dropped } =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        if dropped > 0 {
+            tracing::warn!(
+                event = "events_not_kept",
+                dropped,
+                "more events than wait at once; these are in the log only"
+            );
+        }
         if rows.is_empty() {
             return;
         }
@@ -213,6 +223,18 @@ impl Voice {
                 quantity = %execution.quantity, "a fill of an order that was not known");
             self.keep("untracked_fill_detected", Some(account), None, &fields);
         }
+    }
+
+    /// More came at once than is told one by one.
+    pub fn not_told(&self, account: &AccountName, category: &Category, rows: u64) {
+        tracing::warn!(event = "fills_not_told", %account, %category, rows,
+            "so many rows came beyond what is told one by one; they are in the ledger");
+        self.keep(
+            "fills_not_told",
+            Some(account),
+            None,
+            &json!({"category": category, "rows": rows}),
+        );
     }
 
     /// An order's sum stands in for fills that the venue does not show.

@@ -266,7 +266,7 @@ impl Work {
             let outcome = traverser(self.venue.as_ref(), ledger)
                 .executions(&self.category, window, &mut found)
                 .await;
-            let new = u64::try_from(found.new.len()).unwrap_or(u64::MAX);
+            let new = found.new_rows;
             self.outcome.pages += u64::from(found.pages);
             self.outcome.new += new;
             self.outcome.known += found.known;

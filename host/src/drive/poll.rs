@@ -294,17 +294,7 @@ impl Poller {
             let outcome = self
                 .category(&traverser, category, memory, &mut found)
                 .await;
-            let now = self.clock.now();
-            found
-                .tell(
-                    self.venue.account(),
-                    category,
-                    now,
-                    &self.voice,
-                    &self.wake,
-                    &self.ledger,
-                )
-                .await;
+            self.tell(category, &mut found).await;
             match outcome {
                 // What fails for one category alone does not keep the others from being read.
                 Err(RoundError::Venue(
@@ -320,6 +310,20 @@ impl Poller {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    async fn tell(&self, category: &Category, found: &mut Found) {
+        let (account, now) = (self.venue.account(), self.clock.now());
+        found
+            .tell(
+                account,
+                category,
+                now,
+                &self.voice,
+                &self.wake,
+                &self.ledger,
+            )
+            .await;
     }
 
     async fn category(
@@ -341,8 +345,12 @@ impl Poller {
                     category,
                     window,
                     found.pages,
-                    found.new.len(),
+                    found.new_rows,
                 );
+            }
+            // A catch-up of years is told piece by piece; the newest piece goes with its orders.
+            if window.to < now {
+                self.tell(category, found).await;
             }
         }
         // Fills of orders that are not known yet are better told with their orders: these follow.
@@ -444,6 +452,7 @@ impl Poller {
             let gap = Window::new(gap.from.max(reach), gap.to);
             for window in gap.split(traverser.window_max()) {
                 traverser.executions(category, window, found).await?;
+                self.tell(category, found).await;
             }
         }
         Ok(())
