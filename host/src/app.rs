@@ -3,7 +3,8 @@
 //! The first start is a reload from nothing: [`App::apply`] is the one way by which a configuration
 //! takes effect. It opens everything that the new configuration needs before it touches anything that
 //! runs, so a configuration that cannot be carried out changes nothing (law 15). What did not change
-//! goes on undisturbed. Only this file knows all rooms.
+//! goes on undisturbed; a secret whose content changed is a change of who uses it. Only this file knows
+//! all rooms.
 
 use crate::drive::deliver::Deliverer;
 use crate::drive::poll::{PollSettings, Poller};
@@ -30,7 +31,8 @@ use fillsync_core::view::Role;
 use fillsync_ledger::{Ledger, LedgerError};
 use fillsync_plugin_host::{PluginEngine, Registry};
 use fillsync_venue::{AccountSettings, Address, Limits};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -117,6 +119,8 @@ pub struct App {
     pollers: BTreeMap<AccountName, Task>,
     listeners: BTreeMap<AccountName, Task>,
     deliverers: BTreeMap<ChannelName, Task>,
+    /// The secrets that are in use.
+    secrets: Secrets,
     /// Who was told to stop: who comes back under the same name waits for what it has under way.
     leaving: Dismissed,
     synchroniser: Option<Task>,
@@ -129,7 +133,18 @@ struct Opened {
     venues: BTreeMap<AccountName, OpenedVenue>,
     channels: BTreeMap<ChannelName, Arc<dyn Channel>>,
     warnings: Vec<String>,
+    secrets: Secrets,
 }
+
+/// Digests of the secrets that accounts and channels were opened with, to see whether a source holds
+/// another one now. They are never logged: who knows a digest can try guesses at it.
+#[derive(Default, Clone)]
+struct Secrets {
+    accounts: BTreeMap<AccountName, Digest>,
+    channels: BTreeMap<ChannelName, Digest>,
+}
+
+type Digest = [u8; 32];
 
 impl App {
     /// Opens the ledger and the plugin engine. Nothing is polled or sent before [`App::apply`].
@@ -179,6 +194,7 @@ impl App {
             pollers: BTreeMap::new(),
             listeners: BTreeMap::new(),
             deliverers: BTreeMap::new(),
+            secrets: Secrets::default(),
             leaving: Dismissed::default(),
             synchroniser: None,
             fatal: watch::Sender::new(None),
@@ -245,6 +261,12 @@ impl App {
     /// When an account, a channel or a plugin's settings cannot be used: everything stays as it was.
     pub async fn apply(&mut self, wanted: &Config) -> anyhow::Result<Vec<String>> {
         let changes = fillsync_config::difference(&self.config, wanted);
+        let mut said: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        let mut changes = changes;
+        for (who, change) in self.with_new_secrets(wanted, &changes) {
+            said.push(format!("{who}: its secret has new content"));
+            changes.push(change);
+        }
         let opened = self.prepare(wanted, &changes)?;
         let policy = Arc::new(policy_of(wanted)?);
         if self.synchroniser.is_none() {
@@ -260,11 +282,12 @@ impl App {
         if let Offered::Refused { plugin, why } = offered {
             return Err(anyhow!("plugin {plugin}: {why}"));
         }
-        let said: Vec<String> = changes.iter().map(ToString::to_string).collect();
         for warning in &opened.warnings {
             tracing::warn!(event = "secret_exposed", "{warning}");
         }
         self.dismiss_changed(&changes);
+        self.secrets.accounts.extend(opened.secrets.accounts);
+        self.secrets.channels.extend(opened.secrets.channels);
         // A group waits for a new account from the moment on at which it is a member, not from its
         // first page on.
         let lives: BTreeMap<AccountName, Life> = opened
@@ -303,11 +326,11 @@ impl App {
         for change in changes {
             match change {
                 Change::Account(name, Step::Added(now) | Step::Changed { now, .. }) => {
-                    let venue = self.open_venue(now, &mut opened.warnings)?;
+                    let venue = self.open_venue(now, &mut opened)?;
                     opened.venues.insert(name.clone(), venue);
                 }
                 Change::Channel(name, Step::Added(now) | Step::Changed { now, .. }) => {
-                    let channel = self.open_channel(now, &mut opened.warnings)?;
+                    let channel = self.open_channel(now, &mut opened)?;
                     opened.channels.insert(name.clone(), channel);
                 }
                 _ => {}
@@ -319,18 +342,11 @@ impl App {
     fn open_venue(
         &mut self,
         account: &Account,
-        warnings: &mut Vec<String>,
+        opened: &mut Opened,
     ) -> anyhow::Result<OpenedVenue> {
-        let key = secret(
-            &account.api_key,
-            &format!("account {}: api_key", account.name),
-            warnings,
-        )?;
-        let code = secret(
-            &account.api_secret,
-            &format!("account {}: api_secret", account.name),
-            warnings,
-        )?;
+        let [key, code] = secrets_of_account(account, &mut opened.warnings)?;
+        let digest = digest_of([&key, &code]);
+        opened.secrets.accounts.insert(account.name.clone(), digest);
         let at = (account.venue, account.base_url.origin().to_owned());
         let shared = match self.addresses.get(&at) {
             Some(shared) => shared.clone(),
@@ -358,15 +374,18 @@ impl App {
     fn open_channel(
         &self,
         channel: &ChannelConfig,
-        warnings: &mut Vec<String>,
+        opened: &mut Opened,
     ) -> anyhow::Result<Arc<dyn Channel>> {
         let name = &channel.name;
+        let code = secret_of_channel(channel, &mut opened.warnings)?;
+        let digest = digest_of(&code);
+        opened.secrets.channels.insert(name.clone(), digest);
         let kind = match &channel.kind {
             ChannelKind::Stdout => KindSettings::Stdout,
             ChannelKind::Telegram(telegram) => {
                 KindSettings::Telegram(fillsync_channel::telegram::Settings {
                     base_url: telegram.base_url.as_str().to_owned(),
-                    token: secret(&telegram.token, &format!("channel {name}: token"), warnings)?,
+                    token: code.with_context(|| format!("channel {name}: token"))?,
                     chat_id: telegram.chat_id.clone(),
                     thread_id: None,
                 })
@@ -374,11 +393,7 @@ impl App {
             ChannelKind::Webhook(webhook) => {
                 KindSettings::Webhook(fillsync_channel::webhook::Settings {
                     url: SecretString::from(webhook.url.as_str()),
-                    secret: webhook
-                        .secret
-                        .as_ref()
-                        .map(|source| secret(source, &format!("channel {name}: secret"), warnings))
-                        .transpose()?,
+                    secret: code,
                     edits: webhook.edits,
                 })
             }
@@ -388,6 +403,48 @@ impl App {
             kind,
         };
         Ok(fillsync_channel::open(settings, &self.surroundings)?)
+    }
+
+    /// Who is not changed by the configuration, but by the content of a secret. A source that cannot be
+    /// read just now changes nothing: what runs goes on with what it has.
+    fn with_new_secrets(&self, wanted: &Config, changes: &[Change]) -> Vec<(String, Change)> {
+        let mut renewed = Vec::new();
+        let mut warnings = Vec::new();
+        for (name, before) in &self.secrets.accounts {
+            let is_changed = changes
+                .iter()
+                .any(|change| matches!(change, Change::Account(of, _) if of == name));
+            let Some(account) = wanted.accounts.get(name).filter(|_| !is_changed) else {
+                continue;
+            };
+            let who = format!("account {name}");
+            let now = secrets_of_account(account, &mut warnings);
+            if is_other(&who, before, now.as_ref().map(digest_of)) {
+                let step = Step::Changed {
+                    now: account.clone(),
+                    keys: Vec::new(),
+                };
+                renewed.push((who, Change::Account(name.clone(), step)));
+            }
+        }
+        for (name, before) in &self.secrets.channels {
+            let is_changed = changes
+                .iter()
+                .any(|change| matches!(change, Change::Channel(of, _) if of == name));
+            let Some(channel) = wanted.channels.get(name).filter(|_| !is_changed) else {
+                continue;
+            };
+            let who = format!("channel {name}");
+            let now = secret_of_channel(channel, &mut warnings);
+            if is_other(&who, before, now.as_ref().map(digest_of)) {
+                let step = Step::Changed {
+                    now: channel.clone(),
+                    keys: Vec::new(),
+                };
+                renewed.push((who, Change::Channel(name.clone(), step)));
+            }
+        }
+        renewed
     }
 
     fn dismiss_changed(&mut self, changes: &[Change]) {
@@ -588,6 +645,65 @@ fn secret(
     let resolved = source.resolve(setting)?;
     warnings.extend(resolved.warning);
     Ok(resolved.secret)
+}
+
+fn secrets_of_account(
+    account: &Account,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<[SecretString; 2]> {
+    let name = &account.name;
+    Ok([
+        secret(
+            &account.api_key,
+            &format!("account {name}: api_key"),
+            warnings,
+        )?,
+        secret(
+            &account.api_secret,
+            &format!("account {name}: api_secret"),
+            warnings,
+        )?,
+    ])
+}
+
+fn secret_of_channel(
+    channel: &ChannelConfig,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Option<SecretString>> {
+    let name = &channel.name;
+    match &channel.kind {
+        ChannelKind::Stdout => Ok(None),
+        ChannelKind::Telegram(telegram) => {
+            secret(&telegram.token, &format!("channel {name}: token"), warnings).map(Some)
+        }
+        ChannelKind::Webhook(webhook) => webhook
+            .secret
+            .as_ref()
+            .map(|source| secret(source, &format!("channel {name}: secret"), warnings))
+            .transpose(),
+    }
+}
+
+/// One digest of several secrets; their lengths keep "ab", "c" apart from "a", "bc".
+fn digest_of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Digest {
+    let mut hash = Sha256::new();
+    for secret in secrets {
+        let bytes = secret.expose_secret().as_bytes();
+        hash.update(bytes.len().to_be_bytes());
+        hash.update(bytes);
+    }
+    hash.finalize().into()
+}
+
+/// Whether a secret is another one now. One that cannot be read is told, and is not another one.
+fn is_other(who: &str, before: &Digest, now: Result<Digest, &anyhow::Error>) -> bool {
+    match now {
+        Ok(now) => now != *before,
+        Err(error) => {
+            tracing::error!(event = "secret_unreadable", who, %error, "what was in use stays in use");
+            false
+        }
+    }
 }
 
 /// What the loops need to know of a configuration.

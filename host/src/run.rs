@@ -134,7 +134,12 @@ async fn follow(
             }
             Next::Blind => return Err(anyhow!("the file watcher ended; restart fillsync")),
             Next::Change(change) => take(app, config_path, change).await,
-            Next::Rescan => watcher.rescan(),
+            Next::Rescan => {
+                watcher.rescan();
+                // Secrets are in no watched file.
+                let config = app.config().clone();
+                apply(app, &config).await;
+            }
         }
     }
 }
@@ -198,7 +203,12 @@ async fn reload(app: &mut App, config_path: &Path, bytes: &[u8]) {
             return;
         }
     };
-    match app.apply(&loaded.config).await {
+    apply(app, &loaded.config).await;
+}
+
+/// Puts a configuration in force, or says why not.
+async fn apply(app: &mut App, config: &Config) {
+    match app.apply(config).await {
         Ok(changes) if changes.is_empty() => {}
         Ok(changes) => {
             tracing::info!(

@@ -2,7 +2,7 @@
 //! and a configuration whose strategy cannot work is refused.
 
 use crate::plugins::component;
-use crate::rig::{Daemon, Rig, SYMBOL, eventually, so};
+use crate::rig::{Daemon, MIRROR_SECRET, Rig, SYMBOL, eventually, so};
 use fillsync_fake::{Fault, Match};
 use std::collections::BTreeSet;
 
@@ -195,4 +195,41 @@ fn a_formatter_in_a_strategys_place_at_the_start_gives_way_to_a_strategy() {
         rig.fill(order);
     }
     daemon.wait_for_counts(SYMBOL, [(1, 2), (2, 2)]);
+}
+
+#[test]
+fn a_secret_whose_file_has_new_content_is_taken_up_without_a_change_to_the_configuration() {
+    let rig = Rig::new();
+    let path = rig.folder.path().join("mirror.secret");
+    std::fs::write(&path, "canary-of-yesterday").unwrap();
+    rig.edit(
+        "api_secret = { env = \"RIG_MIRROR_SECRET\" }",
+        &format!("api_secret = {{ file = \"{}\" }}", path.display()),
+    );
+    let daemon = rig.start();
+    rig.wait_for("system", 1);
+    let fill = rig.fill(&rig.place("mirror", 1));
+    // Only then the operator puts the right one there, and asks for a look at everything.
+    std::fs::write(&path, MIRROR_SECRET).unwrap();
+    daemon.signal("HUP");
+    let reloaded = daemon.wait_for_event("config_reloaded").to_string();
+    assert!(reloaded.contains("account mirror"), "{reloaded}");
+    assert!(!reloaded.contains("account main"), "{reloaded}");
+    eventually("the mirror's fill is there", || {
+        let have = rig.ledger_ids("mirror");
+        so(have == [fill.clone()], have)
+    });
+    // The same content is no news, and a file that is gone takes nothing away.
+    daemon.signal("HUP");
+    std::fs::remove_file(&path).unwrap();
+    daemon.signal("HUP");
+    daemon.wait_for_event("secret_unreadable");
+    let fill = rig.fill(&rig.place("mirror", 2));
+    eventually("the mirror is polled still", || {
+        let have = rig.ledger_ids("mirror");
+        so(have.contains(&fill), have)
+    });
+    assert_eq!(daemon.events("config_reloaded").len(), 1);
+    let log = daemon.log();
+    assert!(!log.contains(MIRROR_SECRET) && !log.contains("canary-of-yesterday"));
 }
