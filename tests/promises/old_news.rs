@@ -77,3 +77,33 @@ fn a_difference_that_is_proven_late_is_told_by_itself() {
     assert!(told.text.contains(SYMBOL), "{}", told.text);
     assert!(rig.of_kind("digest").is_empty());
 }
+
+#[test]
+fn a_difference_that_a_long_downtime_leaves_is_told_by_itself_and_its_fills_in_the_digest() {
+    let rig = of_short_memory();
+    let mut daemon = rig.start_ready();
+    let main = [1, 2].map(|slot| rig.place("main", slot));
+    let mirror = [1, 2].map(|slot| rig.place("mirror", slot));
+    rig.fill(&main[0]);
+    rig.fill(&mirror[0]);
+    rig.wait_for("fill", 2);
+    daemon.stop();
+    // Only main's second order fills while nobody looks.
+    rig.fill(&main[1]);
+    wait_long();
+    let _daemon = rig.start_ready();
+    let told = rig.wait_for("divergence", 1).remove(0);
+    assert!(told.text.contains("MIRROR still open"), "{}", told.text);
+    let digest = rig.wait_for("digest", 1).remove(0);
+    assert!(
+        digest.text.contains("1 limit order filled"),
+        "{}",
+        digest.text
+    );
+    assert!(!digest.text.contains("divergence"), "{}", digest.text);
+    // Whatever would be told twice has been told when the next difference ends.
+    rig.fill(&mirror[1]);
+    rig.wait_for("resolved", 1);
+    assert_eq!(rig.of_kind("divergence").len(), 1, "{:#?}", rig.messages());
+    assert_eq!(rig.of_kind("digest").len(), 1, "{:#?}", rig.messages());
+}

@@ -108,15 +108,19 @@ impl CycleLook<'_> {
     }
 
     /// Whether an alert is told in a digest only (law 12): it was seen long after it happened, or was
-    /// seen long ago and nobody asked for it then. What is true *now* is never old.
+    /// seen long ago and nobody asked for it then. What is true *now* is never old, however long ago it
+    /// began: that accounts differ in a trade that is open still.
     fn is_old(&self, cut: &Cut) -> bool {
         let rules = &self.look.group.rules;
-        // Both clocks agree to within seconds; the bound is minutes.
-        let seen_after = cut.seen_at.since(HostTime::from_us(cut.alert.at.us()));
         let is_of_now = matches!(
             cut.alert.body,
             AlertBody::Divergence(_) | AlertBody::Resolved(_)
         );
+        if is_of_now && self.frame.cycle.closed_at.is_none() {
+            return false;
+        }
+        // Both clocks agree to within seconds; the bound is minutes.
+        let seen_after = cut.seen_at.since(HostTime::from_us(cut.alert.at.us()));
         let told_after = self.look.now.since(cut.seen_at);
         seen_after > rules.alert_max_age
             || (!is_of_now && told_after > rules.alert_max_age.saturating_add(rules.deadline))
