@@ -21,7 +21,7 @@ fn law_14_an_order_that_the_ledger_cannot_read_stops_nothing_else() {
         .unwrap();
     let changed = database
         .execute(
-            "UPDATE orders SET kind = 'nonsense', status = 'nonsense' WHERE order_id = ?1",
+            "UPDATE orders SET quantity = 'nonsense' WHERE order_id = ?1",
             [&damaged],
         )
         .unwrap();

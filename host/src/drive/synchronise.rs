@@ -292,6 +292,7 @@ impl Synchroniser {
         let mut decisions = Decisions::new(name.clone(), now);
         let mut old = Vec::new();
         let mut looks = Vec::new();
+        let mut waits = Vec::new();
         for (symbol, changed_from) in symbols {
             let none = Vec::new();
             let seen = reader.at_one_moment(|reader| {
@@ -321,12 +322,8 @@ impl Synchroniser {
             } = seen;
             rows.into_decisions(&mut decisions);
             old.extend(old_here);
-            let key = (name.clone(), symbol.clone());
-            if is_waiting || look_again_at.is_some() {
-                agenda.waiting.insert(key, look_again_at);
-            } else {
-                agenda.waiting.remove(&key);
-            }
+            let again = (is_waiting || look_again_at.is_some()).then_some(look_again_at);
+            waits.push(((name.clone(), symbol.clone()), again));
             looks.push((symbol, told, failures));
         }
         if let Some(digest) = digest(group, &old) {
@@ -354,6 +351,13 @@ impl Synchroniser {
                 self.wake.alerts.notify_waiters();
                 self.wake.alerts.notify_one();
             }
+        }
+        // Only what was committed is off the agenda.
+        for (key, again) in waits {
+            match again {
+                Some(at) => agenda.waiting.insert(key, at),
+                None => agenda.waiting.remove(&key),
+            };
         }
         for (symbol, told, failures) in looks {
             for told in told {
