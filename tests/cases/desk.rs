@@ -6,6 +6,7 @@
 //! only the daemon as a whole has.
 
 use fillsync::drive::found::Found;
+use fillsync::drive::look_ups::LookUps;
 use fillsync::drive::traverse::{TraverseError, Traverser};
 use fillsync_core::coverage::{Coverage, Window};
 use fillsync_core::execution::{Side, VenueKind};
@@ -266,8 +267,11 @@ impl<V: Stand> Desk<V> {
                 clock: &HostClock,
             };
             for category in venue.categories() {
-                traverser.orders(category, &mut found).await?;
-                traverser.wanted_orders(category, &mut found).await?;
+                let mut turns = LookUps::default();
+                traverser.orders(category, &mut found, &mut turns).await?;
+                traverser
+                    .wanted_orders(category, &mut found, &mut turns)
+                    .await?;
             }
             Ok::<_, TraverseError>(())
         })?;
