@@ -184,6 +184,10 @@ pub struct Knowledge {
     /// newest that coverage has passed: an order that filled between the end of coverage and a
     /// reading is in neither.
     pub orders_checked_before: BTreeMap<Category, Vec<VenueTime>>,
+    /// Up to when every order of each category is known, also one that came and ended between two
+    /// readings of the open ones: both the open and the ended orders were read after it, in that order.
+    /// It is asked for only where a claim rests on it, so it may be old, or not there.
+    pub closed_checked: BTreeMap<Category, VenueTime>,
 }
 
 impl Knowledge {
@@ -226,6 +230,19 @@ impl Knowledge {
                     .chain(before.into_iter().flatten())
                     .any(|listed| *listed >= until && is_proven(*listed))
             })
+    }
+
+    /// Whether orders that ended were read as well after a moment and its `settle`: an order that is
+    /// not known then was not there, however late its rows come.
+    #[must_use]
+    pub fn knows_closed(&self, at: VenueTime, settle: Duration) -> bool {
+        let until = at.plus(settle);
+        let is_read = |category| {
+            self.closed_checked
+                .get(category)
+                .is_some_and(|read| *read >= until)
+        };
+        !self.orders_checked.is_empty() && self.orders_checked.keys().all(is_read)
     }
 
     /// Whether orders were read after a moment and its `settle`.

@@ -106,6 +106,7 @@ fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Ju
         covered: knowledge.covers(at, rules.settle),
         orders_read: knowledge.orders_after(at, rules.settle),
         orders_known: knowledge.knows_orders(at, rules.settle),
+        closed_known: knowledge.knows_closed(at, rules.settle),
         past_deadline: now >= seen_at.plus(rules.deadline),
     });
     let is_closer = judgement.doubt == Some(Doubt::OrderUnknown)

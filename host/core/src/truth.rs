@@ -110,6 +110,9 @@ pub enum Doubt {
     UnknownStart,
     /// Its facts do not reach past the fill.
     NotSeen,
+    /// It shows no order, but one that ended between two looks would not show: its ended orders are to
+    /// be read.
+    ClosedUnread,
     /// Nobody knows yet whether the accounts are in the same trade.
     TradeNotSeen,
     /// The accounts were never in their positions together: it may be another trade.
@@ -129,6 +132,7 @@ impl Doubt {
         match self {
             Self::UnknownStart => "its position was open before its data begin",
             Self::NotSeen => "its data do not reach past the fill",
+            Self::ClosedUnread => "its ended orders are not read yet",
             Self::TradeNotSeen => "whether it is the same trade is not seen yet",
             Self::AnotherTrade => "it may be another trade",
             Self::CannotCompare => "the orders cannot be compared",
@@ -140,7 +144,10 @@ impl Doubt {
     /// Whether time answers it: more of the venue's data will be seen.
     #[must_use]
     pub const fn passes(self) -> bool {
-        matches!(self, Self::NotSeen | Self::TradeNotSeen)
+        matches!(
+            self,
+            Self::NotSeen | Self::ClosedUnread | Self::TradeNotSeen
+        )
     }
 }
 
@@ -176,6 +183,8 @@ pub struct Evidence {
     pub orders_read: bool,
     /// Every order that it had until then is known: its executions are proven past that reading.
     pub orders_known: bool,
+    /// Those that ended were asked for as well, after the fill and the group's settle.
+    pub closed_known: bool,
     /// The group's deadline for the fill has passed.
     pub past_deadline: bool,
 }
@@ -198,6 +207,11 @@ pub const fn truth_of(evidence: Evidence) -> Judgement {
     Judgement::sure(match evidence.leg {
         None | Some(LegState::Missing) if !evidence.orders_known => {
             return open(Doubt::NotSeen, evidence.past_deadline);
+        }
+        // No row, and no place in the list: so looks an order that was never placed, and one that
+        // came and filled between two looks and whose rows are late. The ended orders tell which.
+        None | Some(LegState::Missing) if !evidence.closed_known => {
+            return open(Doubt::ClosedUnread, evidence.past_deadline);
         }
         None | Some(LegState::Missing) => Truth::Missing,
         Some(LegState::Planned | LegState::Open) => Truth::Lagging,
@@ -234,6 +248,7 @@ mod tests {
         covered: true,
         orders_read: true,
         orders_known: true,
+        closed_known: true,
         past_deadline: false,
     };
 
@@ -290,6 +305,31 @@ mod tests {
             ..none
         };
         assert_eq!(truth_of(unseen).truth, Truth::Pending);
+    }
+
+    #[test]
+    fn nothing_is_missing_before_the_ended_orders_were_read() {
+        for leg in [None, Some(LegState::Missing)] {
+            let unread = Evidence {
+                leg,
+                closed_known: false,
+                ..OPEN
+            };
+            for (past_deadline, truth) in [(false, Truth::Pending), (true, Truth::Unknown)] {
+                let judgement = truth_of(Evidence {
+                    past_deadline,
+                    ..unread
+                });
+                let doubt = Some(Doubt::ClosedUnread);
+                assert_eq!(judgement, Judgement { truth, doubt });
+            }
+        }
+        // An order that is known needs no such proof.
+        let open = Evidence {
+            closed_known: false,
+            ..OPEN
+        };
+        assert_eq!(truth_of(open).truth, Truth::Lagging);
     }
 
     #[test]

@@ -223,9 +223,10 @@ pub(crate) fn facts(accounts: Vec<Account>, known_to_ms: &[(&str, i64)]) -> Grou
                     )]),
                     orders_checked: BTreeMap::from([(category.clone(), to)]),
                     orders_checked_before: BTreeMap::from([(
-                        category,
+                        category.clone(),
                         vec![VenueTime::from_ms(to.ms() - 3_000)],
                     )]),
+                    closed_checked: BTreeMap::from([(category, to)]),
                 };
                 (AccountName::new(account).unwrap(), knowledge)
             })

@@ -3,6 +3,7 @@
 use crate::desk::{Account, PAIR, differences, facts, judged, only, plan, rules, truths};
 use fillsync_core::amount::Quantity;
 use fillsync_core::execution::Side;
+use fillsync_core::id::{AccountName, Category};
 use fillsync_core::moment::{self, Readiness};
 use fillsync_core::order::OrderStatus;
 use fillsync_core::time::{HostTime, VenueTime};
@@ -213,6 +214,40 @@ fn nothing_is_missing_before_coverage_has_passed_the_order_list() {
     };
     assert_eq!(look(22_999), (Truth::Unknown, Some(Doubt::NotSeen)));
     assert_eq!(look(23_000), (Truth::Missing, None));
+}
+
+#[test]
+fn main_is_not_without_an_order_before_its_ended_orders_were_read() {
+    // Main's order came and filled between two lists, and its row is late beyond settle: so far nobody
+    // can tell it from one that never was. The mirror's is neither followed by main nor too much.
+    let rules = rules(&PAIR);
+    let look = |closed_ms: Option<i64>, now_ms: i64| {
+        let mirror = Account::new("mirror").limit("L1", "0.2210");
+        let mut facts = facts(
+            vec![mirror.fill("L1", 10_000)],
+            &[("main", 60_000), ("mirror", 60_000)],
+        );
+        let main = facts.knowledge.get_mut(&AccountName::new("main").unwrap());
+        let closed = &mut main.unwrap().closed_checked;
+        closed.clear();
+        let category = Category::new("linear").unwrap();
+        closed.extend(closed_ms.map(|ms| (category, VenueTime::from_ms(ms))));
+        let cycle = only(&rules, &facts);
+        let of = |account: &str| {
+            let all = differences(&rules, &facts, &cycle, now_ms);
+            let difference = all.into_iter().find(|one| one.account.as_str() == account);
+            difference.map(|one| (one.truth, one.doubt)).unwrap()
+        };
+        (of("main"), of("mirror"))
+    };
+    let aligned = (Truth::Aligned, None);
+    for unread in [None, Some(9_000), Some(12_999)] {
+        let held_up = |truth| ((truth, Some(Doubt::ClosedUnread)), aligned);
+        assert_eq!(look(unread, 20_000), held_up(Truth::Pending));
+        assert_eq!(look(unread, 60_000), held_up(Truth::Unknown));
+    }
+    let proven = ((Truth::Missing, None), (Truth::Extra, None));
+    assert_eq!(look(Some(13_000), 20_000), proven);
 }
 
 #[test]
