@@ -184,6 +184,16 @@ pub trait Venue: Send + Sync {
         cursor: Option<&Cursor>,
     ) -> Result<Page<Order>, VenueError>;
 
+    /// A page of the orders that ended at `since` or later; older ones may be among them. It tells of
+    /// orders that came and ended between two looks at the open ones, also where their executions are
+    /// late. An order that was placed long before `since` may be left out: it was among the open ones.
+    async fn closed_orders(
+        &self,
+        category: &Category,
+        since: VenueTime,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Order>, VenueError>;
+
     /// One order, wherever the venue keeps it; none where it no longer does.
     async fn order(
         &self,

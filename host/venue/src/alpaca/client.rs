@@ -116,6 +116,27 @@ impl Venue for Alpaca {
         Ok(self.route.page(&list, time, next, read))
     }
 
+    async fn closed_orders(
+        &self,
+        category: &Category,
+        since: VenueTime,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Order>, VenueError> {
+        // `after` goes by submission, and leaves out its own moment.
+        let since = since.minus(Duration::from_micros(1)).to_string();
+        let after = cursor.map_or(since.as_str(), |Cursor(after)| after);
+        let query = format!(
+            "status=closed&limit={ORDERS_PER_PAGE}&direction=asc&nested=false&after={}",
+            encode(after)
+        );
+        let answer = self.get(ORDERS, &query).await?;
+        let list: Vec<&RawValue> = self.route.json(ORDERS, &answer)?;
+        let next = self.after_newest(&list, cursor)?;
+        let time = self.time_of(&answer);
+        let read = |raw: &RawValue| self.read_order(raw, category);
+        Ok(self.route.page(&list, time, next, read))
+    }
+
     async fn order(
         &self,
         category: &Category,

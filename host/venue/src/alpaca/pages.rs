@@ -13,6 +13,7 @@ use fillsync_core::execution::{Execution, Source};
 use fillsync_core::id::{Category, OrderId};
 use fillsync_core::order::Order;
 use fillsync_core::port::{Cursor, Page, VenueError};
+use fillsync_core::time::VenueTime;
 use serde_json::value::RawValue;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -87,10 +88,31 @@ impl Alpaca {
         list: &[&RawValue],
         until: Option<&Cursor>,
     ) -> Result<Option<Cursor>, VenueError> {
+        let beyond = |oldest: VenueTime| oldest.plus(Duration::from_micros(1));
+        self.beyond_last(list, until, beyond)
+    }
+
+    /// Where a walk over orders, the oldest first, goes on: after the newest of a full list, with the
+    /// newest again, because `after` leaves out its own moment as well.
+    pub(super) fn after_newest(
+        &self,
+        list: &[&RawValue],
+        after: Option<&Cursor>,
+    ) -> Result<Option<Cursor>, VenueError> {
+        let beyond = |newest: VenueTime| newest.minus(Duration::from_micros(1));
+        self.beyond_last(list, after, beyond)
+    }
+
+    fn beyond_last(
+        &self,
+        list: &[&RawValue],
+        cursor: Option<&Cursor>,
+        beyond: impl Fn(VenueTime) -> VenueTime,
+    ) -> Result<Option<Cursor>, VenueError> {
         if list.len() < ORDERS_PER_PAGE {
             return Ok(None);
         }
-        let oldest = list
+        let last = list
             .last()
             .and_then(|row| wire::submitted_at(row))
             .ok_or_else(|| {
@@ -99,11 +121,11 @@ impl Alpaca {
                     "the last order of a full list has no submission time",
                 )
             })?;
-        let next = oldest.plus(Duration::from_micros(1)).to_string();
-        if until.is_some_and(|Cursor(until)| *until == next) {
+        let next = beyond(last).to_string();
+        if cursor.is_some_and(|Cursor(cursor)| *cursor == next) {
             return Err(VenueError::Rejected {
                 what: format!(
-                    "{}: {ORDERS_PER_PAGE} orders at one instant, {oldest}",
+                    "{}: {ORDERS_PER_PAGE} orders at one instant, {last}",
                     self.route.name(ORDERS)
                 ),
             });

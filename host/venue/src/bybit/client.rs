@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const EXECUTIONS: &str = "/v5/execution/list";
-const ORDERS_OPEN: &str = "/v5/order/realtime";
-const ORDERS_CLOSED: &str = "/v5/order/history";
+pub(super) const ORDERS_OPEN: &str = "/v5/order/realtime";
+pub(super) const ORDERS_CLOSED: &str = "/v5/order/history";
 
 /// One account at Bybit.
 #[derive(Debug)]
@@ -124,6 +124,15 @@ impl Venue for Bybit {
             |raw| wire::read_order(raw, &self.route.account, category).map(Some),
         )
         .await
+    }
+
+    async fn closed_orders(
+        &self,
+        category: &Category,
+        since: VenueTime,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<Order>, VenueError> {
+        self.closed_page(category, since, cursor).await
     }
 
     async fn order(

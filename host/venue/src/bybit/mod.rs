@@ -1,12 +1,13 @@
 //! Bybit V5.
 //!
 //! Executions come from `execution/list`, unfiltered: it mixes fills with funding, liquidations and
-//! settlements, and a filter for trades would hide the latter. Orders come from `order/realtime` (open)
-//! and `order/history` (one order, by id), positions from `position/list`. Only `retCode` decides what an
+//! settlements, and a filter for trades would hide the latter. Orders come from `order/realtime` (open,
+//! or lately ended) and `order/history` (one order, by id, or what the other list no longer has), positions from `position/list`. Only `retCode` decides what an
 //! answer means; texts are localised. The private stream tells the same rows sooner. Deliberately absent:
 //! `execution.fast` (no fee, no client order id), and RSA keys.
 
 mod client;
+mod closed;
 mod config;
 pub mod envelope;
 mod key;

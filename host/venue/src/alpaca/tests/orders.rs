@@ -8,6 +8,8 @@ use crate::responder::{Responder, json};
 use fillsync_core::execution::Side;
 use fillsync_core::id::{OrderId, Symbol};
 use fillsync_core::order::{OrderKind, OrderStatus, StopKind};
+use fillsync_core::port::VenueError;
+use fillsync_core::time::VenueTime;
 
 #[test]
 fn recorded_orders_are_read() {
@@ -174,6 +176,49 @@ async fn a_full_list_of_orders_is_walked_on_with_an_overlap() {
         "{}",
         responder.heads()[1]
     );
+}
+
+#[tokio::test]
+async fn ended_orders_are_walked_from_the_oldest_on_with_an_overlap() {
+    let row = |n: usize| {
+        format!(
+            r#"{{"id":"o{n}","symbol":"GE","side":"buy","type":"limit","status":"filled","filled_qty":"1","qty":"1",
+                "filled_avg_price":"1","limit_price":"1","created_at":"2026-01-01T00:00:00Z",
+                "submitted_at":"2026-01-01T00:00:00.{n:06}Z"}}"#
+        )
+    };
+    let page =
+        |from: usize, to: usize| format!("[{}]", (from..to).map(row).collect::<Vec<_>>().join(","));
+    let at_once = format!("[{}]", vec![row(499); 500].join(","));
+    let responder = Responder::start(vec![
+        json("200 OK", "", &page(0, 500)),
+        json("200 OK", "", &page(499, 503)),
+        json("200 OK", "", &at_once),
+    ])
+    .await;
+    let venue = venue_at(&responder.url);
+    let since = VenueTime::parse("2026-01-01T00:00:00Z").unwrap();
+    let first = venue.closed_orders(&fills(), since, None).await.unwrap();
+    assert_eq!(first.rows.len(), 500);
+    assert_eq!(first.rows[0].status, OrderStatus::Filled);
+    let again = first.next.as_ref();
+    let second = venue.closed_orders(&fills(), since, again).await.unwrap();
+    assert_eq!((second.rows.len(), second.next), (4, None));
+    // It would lead to the same page for ever.
+    let stuck = venue.closed_orders(&fills(), since, again).await;
+    assert!(
+        matches!(stuck, Err(VenueError::Rejected { .. })),
+        "{stuck:?}"
+    );
+    let heads = responder.heads();
+    for (head, after) in [
+        (&heads[0], "after=2025-12-31T23%3A59%3A59.999999Z"),
+        (&heads[1], "after=2026-01-01T00%3A00%3A00.000498Z"),
+    ] {
+        for word in ["status=closed", "direction=asc", "nested=false", after] {
+            assert!(head.contains(word), "{word} in {head}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ impl Clock for FixedClock {
     }
 }
 
+mod closed;
 mod key;
 mod options;
 mod orders;
