@@ -65,3 +65,88 @@ fn an_orders_sum_stands_in_for_a_row_that_does_not_come_and_gives_way_when_it_do
         rig.messages()
     );
 }
+
+/// How often an account was asked for the orders that ended.
+fn asked_for_ended(rig: &Rig, account: &str) -> usize {
+    let asked = rig.bybit.requests().of("/v5/order/realtime");
+    asked
+        .iter()
+        .filter(|request| request.account.as_deref() == Some(account))
+        .filter(|request| request.query.contains("openOnly=1"))
+        .count()
+}
+
+/// Polling alone, and a sum that stands in soon.
+fn without_streams(rig: &Rig) {
+    rig.edit(
+        "lookback = \"1h\"",
+        "lookback = \"1h\"\nstream = false\ninfer_after = \"1s\"",
+    );
+}
+
+#[test]
+fn an_order_that_came_and_filled_between_two_looks_is_not_said_to_be_missing() {
+    let rig = Rig::new();
+    without_streams(&rig);
+    let daemon = rig.start_ready();
+    let mirror = rig.place("mirror", 1);
+    eventually("the mirror's order is known", || {
+        let orders = daemon.json("/orders");
+        so(orders.to_string().contains(&mirror), orders)
+    });
+    // Neither a list of open orders nor the executions ever show main's order.
+    let main = rig.place("main", 1);
+    fill_unseen(&rig, &main, 1);
+    rig.fill(&mirror);
+    daemon.wait_for_event("fill_inferred");
+    assert_eq!(rig.ledger_ids("main"), [format!("inferred:{main}:0-150")]);
+    daemon.wait_for_counts(SYMBOL, [(1, 1), (1, 1)]);
+    eventually("both are aligned", || {
+        let counts = daemon.counts(SYMBOL);
+        let are_aligned = counts
+            .as_ref()
+            .is_some_and(|counts| counts.iter().all(|(_, _, truth)| truth == "aligned"));
+        so(are_aligned, counts)
+    });
+    assert!(asked_for_ended(&rig, "main") > 0);
+    assert_eq!(asked_for_ended(&rig, "mirror"), 0);
+    // What was told before has come before the alerts of the next fill.
+    let next = rig.place("main", 2);
+    rig.fill(&next);
+    rig.wait_for("fill", 3);
+    let divergences = rig.of_kind("divergence");
+    assert!(
+        divergences
+            .iter()
+            .all(|alert| !alert.text.contains("no such order")),
+        "{divergences:#?}"
+    );
+}
+
+#[test]
+fn an_order_that_never_was_is_missing_once_the_ended_orders_were_read() {
+    let rig = Rig::new();
+    without_streams(&rig);
+    let daemon = rig.start_ready();
+    let both = [rig.place("main", 1), rig.place("mirror", 1)];
+    for order in &both {
+        rig.fill(order);
+    }
+    daemon.wait_for_counts(SYMBOL, [(1, 1), (1, 1)]);
+    assert_eq!(
+        (
+            asked_for_ended(&rig, "main"),
+            asked_for_ended(&rig, "mirror")
+        ),
+        (0, 0),
+        "nothing is asked for that nobody needs"
+    );
+    let only = rig.place("main", 2);
+    rig.fill(&only);
+    let told = rig.wait_for("divergence", 1);
+    assert!(told[0].text.contains("no such order"), "{}", told[0].text);
+    // One answer is enough, however often it is polled.
+    let asked = asked_for_ended(&rig, "mirror");
+    assert!((1..=8).contains(&asked), "asked {asked} times");
+    assert_eq!(asked_for_ended(&rig, "main"), 0);
+}

@@ -36,6 +36,10 @@ CREATE TABLE order_ahead (
     PRIMARY KEY (market_id, order_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Up to when every order is known, also one that came and ended between two readings of the open ones: both
+-- the open and the ended orders were read to the end after it, in that order. Only where a claim needed it.
+ALTER TABLE traversal ADD COLUMN closed_checked INTEGER;
+
 -- The view tells which rows are no venue rows, and which one they took the place of.
 DROP VIEW fills;
 CREATE VIEW fills AS

@@ -30,6 +30,9 @@ pub struct PageRecord {
     pub proven: Option<Proven>,
     /// The venue's time at which a traversal of the open orders, which ends with this page, was made.
     pub orders_checked: Option<VenueTime>,
+    /// The venue's time after which the open orders, and then the ended ones, were read to the end by
+    /// traversals of which this page is the last.
+    pub closed_checked: Option<VenueTime>,
     /// The positions of the category, where they were asked for.
     pub positions: Option<Positions>,
     /// What could not be fetched.
@@ -56,6 +59,7 @@ impl PageRecord {
             unreadable: Vec::new(),
             proven: None,
             orders_checked: None,
+            closed_checked: None,
             positions: None,
             gap: None,
             seen_at,

@@ -80,6 +80,15 @@ impl Reader {
         read::facts::orders_checked(&self.connection, account)
     }
 
+    /// Up to when all orders of an account are known, those that came and ended between two readings of
+    /// the open ones among them, by category, in venue time.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn closed_checked(&self, account: &AccountName) -> Read<BTreeMap<Category, VenueTime>> {
+        read::facts::closed_checked(&self.connection, account)
+    }
+
     /// Gaps that are not resolved, of one account or of all; the unfillable ones among them.
     ///
     /// # Errors

@@ -167,6 +167,14 @@ impl Venue for ToldVenue {
         open.retain(|order| order.market.category == *category);
         Ok(page(open))
     }
+    async fn closed_orders(
+        &self,
+        _: &Category,
+        _: VenueTime,
+        _: Option<&Cursor>,
+    ) -> Result<Page<Order>, VenueError> {
+        Ok(page(Vec::new()))
+    }
     async fn order(
         &self,
         category: &Category,

@@ -8,6 +8,7 @@
 pub mod ahead;
 #[cfg(test)]
 mod bench;
+pub mod closed;
 pub mod deliver;
 pub mod evaluate;
 pub mod found;

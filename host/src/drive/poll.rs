@@ -8,6 +8,7 @@
 //! next round begin before its time; where many accounts share an address, rounds wait for their turn.
 
 use crate::drive::ahead::Ahead;
+use crate::drive::closed::{self, ClosedRead};
 use crate::drive::found::Found;
 use crate::drive::look_ups::LookUps;
 use crate::drive::traverse::{TraverseError, Traverser};
@@ -60,6 +61,10 @@ const GAP_BACKOFF: Backoff = Backoff {
 };
 /// Known gaps that one round tries to fill.
 const GAPS_PER_ROUND_MAX: usize = 2;
+
+/// From a reading of ended orders that could not be finished to the next: there are more of them than
+/// are read at once, and that does not change soon.
+const CLOSED_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
 /// One account's polling.
 pub struct Poller {
@@ -122,6 +127,8 @@ struct Memory {
     wanted: LookUps,
     /// Orders that filled more than rows show.
     ahead: Ahead,
+    /// Before then, ended orders are not read again.
+    closed_again: Option<Instant>,
 }
 
 enum RoundError {
@@ -289,10 +296,12 @@ impl Poller {
             clock: self.clock.as_ref(),
         };
         let mut failed = None;
+        let is_closed_due = memory.closed_again.is_none_or(|at| at <= Instant::now());
+        let wants_closed = is_closed_due && self.wake.take_closed(self.venue.account());
         for category in self.venue.categories() {
             let mut found = Found::default();
             let outcome = self
-                .category(&traverser, category, memory, &mut found)
+                .category(&traverser, category, wants_closed, memory, &mut found)
                 .await;
             self.tell(category, &mut found).await;
             match outcome {
@@ -330,6 +339,7 @@ impl Poller {
         &self,
         traverser: &Traverser<'_>,
         category: &Category,
+        wants_closed: bool,
         memory: &mut Memory,
         found: &mut Found,
     ) -> Result<(), RoundError> {
@@ -366,7 +376,17 @@ impl Poller {
         traverser
             .wanted_orders(category, found, &mut memory.wanted)
             .await?;
-        orders?;
+        let listed_at = orders?;
+        let closed = match listed_at.filter(|_| wants_closed) {
+            Some(at) => {
+                let data_begin = coverage.newest().map_or(from, |proven| proven.from);
+                closed::read(traverser, category, data_begin, at, found).await
+            }
+            None => Ok(ClosedRead::Whole),
+        };
+        if matches!(closed, Ok(ClosedRead::Unfinished)) {
+            memory.closed_again = Some(Instant::now() + CLOSED_AGAIN_AFTER);
+        }
         let stood_in = memory
             .ahead
             .catch_up(traverser, category, now, self.settings.infer_after, found)
@@ -377,7 +397,10 @@ impl Poller {
         // Last, because a gap that cannot be filled just now must not keep orders from being read.
         let mut holes = holes(&coverage, &gaps);
         holes.retain(|hole| is_due(*hole, &gaps, self.clock.now()));
-        self.fill_gaps(traverser, category, holes, now, found).await
+        self.fill_gaps(traverser, category, holes, now, found)
+            .await?;
+        closed?;
+        Ok(())
     }
 
     async fn coverage(

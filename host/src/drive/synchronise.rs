@@ -315,11 +315,15 @@ impl Synchroniser {
                 old: old_here,
                 look_again_at,
                 is_waiting,
+                closed_wanted,
                 told,
                 failures,
                 standing: _,
                 doubts: _,
             } = seen;
+            for account in &closed_wanted {
+                self.wake.wants_closed(account);
+            }
             rows.into_decisions(&mut decisions);
             old.extend(old_here);
             let again = (is_waiting || look_again_at.is_some()).then_some(look_again_at);

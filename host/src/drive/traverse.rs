@@ -68,7 +68,8 @@ impl Traverser<'_> {
         self.venue.window_max().min(WINDOW_MAX)
     }
 
-    fn blank(&self, category: &Category) -> PageRecord {
+    /// A record of nothing yet.
+    pub(super) fn blank(&self, category: &Category) -> PageRecord {
         PageRecord::new(
             self.venue.account().clone(),
             self.venue.kind(),
@@ -153,7 +154,7 @@ impl Traverser<'_> {
                 let full = std::mem::replace(&mut held, self.blank(category));
                 self.keep(full, found).await?;
             }
-            if let Err(why) = pager.turn(page.next) {
+            if let Err(why) = pager.turn(page.next, PAGES_MAX) {
                 self.keep(held, found).await?;
                 return Err(TraverseError::Endless(why));
             }
@@ -190,7 +191,7 @@ impl Traverser<'_> {
             held.unreadable.extend(page.unreadable);
             let turned = match page.next {
                 None => None,
-                next => Some(pager.turn(next)),
+                next => Some(pager.turn(next, PAGES_MAX)),
             };
             match turned {
                 Some(Ok(())) => {}
@@ -276,7 +277,8 @@ impl Traverser<'_> {
         Ok(sorted(known) == sorted(said.positions.clone()))
     }
 
-    /// Reads every open order, and asks for those that are no longer among them.
+    /// Reads every open order, and asks for those that are no longer among them. The answer is when they
+    /// were read; none where one of them could not be found, so that nothing is claimed.
     ///
     /// # Errors
     /// When a page did not come, or the pages do not end: nothing is claimed then.
@@ -285,7 +287,7 @@ impl Traverser<'_> {
         category: &Category,
         found: &mut Found,
         turns: &mut LookUps,
-    ) -> Result<(), TraverseError> {
+    ) -> Result<Option<VenueTime>, TraverseError> {
         let checked_at = self.venue.now().await?;
         let (account, asked) = (self.venue.account().clone(), category.clone());
         let before: Vec<Order> = self
@@ -301,7 +303,9 @@ impl Traverser<'_> {
             if page.next.is_none() {
                 break;
             }
-            pager.turn(page.next).map_err(TraverseError::Endless)?;
+            pager
+                .turn(page.next, PAGES_MAX)
+                .map_err(TraverseError::Endless)?;
         }
         let listed: HashSet<&OrderId> = record.orders.iter().map(|order| &order.order_id).collect();
         let vanished: Vec<&Order> = before
@@ -334,9 +338,10 @@ impl Traverser<'_> {
         record.orders.extend(looked_up);
         record.seen_at = self.clock.now();
         // Orders that were not looked up may have ended: until they are, nothing is claimed.
-        record.orders_checked = is_complete.then_some(checked_at);
+        let orders_checked = is_complete.then_some(checked_at);
+        record.orders_checked = orders_checked;
         refused::record(self.ledger, record, found).await?;
-        failure.map_or(Ok(()), |error| Err(error.into()))
+        failure.map_or(Ok(orders_checked), |error| Err(error.into()))
     }
 
     async fn gone(&self, order: &Order, at: VenueTime) -> Result<(), LedgerError> {
@@ -409,21 +414,21 @@ fn sorted(mut positions: Vec<Position>) -> Vec<Position> {
 
 /// Turns pages, and refuses a cursor that comes twice or pages without end.
 #[derive(Debug, Default)]
-struct Pager {
+pub(super) struct Pager {
     cursor: Option<Cursor>,
     seen: HashSet<Cursor>,
     pages: u32,
 }
 
 impl Pager {
-    fn cursor(&self) -> Option<&Cursor> {
+    pub(super) fn cursor(&self) -> Option<&Cursor> {
         self.cursor.as_ref()
     }
 
-    fn turn(&mut self, next: Option<Cursor>) -> Result<(), String> {
+    pub(super) fn turn(&mut self, next: Option<Cursor>, pages_max: u32) -> Result<(), String> {
         self.pages += 1;
-        if self.pages >= PAGES_MAX {
-            return Err(format!("the venue gave {PAGES_MAX} pages without an end"));
+        if self.pages >= pages_max {
+            return Err(format!("the venue gave {pages_max} pages without an end"));
         }
         if let Some(cursor) = &next
             && !self.seen.insert(cursor.clone())

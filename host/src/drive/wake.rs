@@ -9,7 +9,7 @@
 
 use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -70,6 +70,7 @@ pub struct Wake {
     lives: Mutex<Lives>,
     streams: Mutex<BTreeMap<AccountName, StreamState>>,
     nudges: Mutex<BTreeMap<AccountName, Arc<Notify>>>,
+    closed_wanted: Mutex<BTreeSet<AccountName>>,
 }
 
 #[derive(Debug, Default)]
@@ -203,6 +204,20 @@ impl Wake {
         self.nudges(account).notify_one();
     }
 
+    /// A claim about an account rests on the orders that ended: they are to be read in its next round,
+    /// which should not wait for its time. Said again before that round, it changes nothing.
+    pub fn wants_closed(&self, account: &AccountName) {
+        if locked(&self.closed_wanted).insert(account.clone()) {
+            self.nudge(account);
+        }
+    }
+
+    /// Whether an account's ended orders are wanted; whoever asks will read them.
+    #[must_use]
+    pub fn take_closed(&self, account: &AccountName) -> bool {
+        locked(&self.closed_wanted).remove(account)
+    }
+
     /// The nudges of one account.
     #[must_use]
     pub fn nudges(&self, account: &AccountName) -> Arc<Notify> {
@@ -222,6 +237,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn ended_orders_are_read_once_for_each_time_that_they_are_wanted() {
+        let wake = Wake::new();
+        let (main, mirror) = (AccountName::new("main"), AccountName::new("mirror"));
+        let (main, mirror) = (main.unwrap(), mirror.unwrap());
+        assert!(!wake.take_closed(&main));
+        wake.wants_closed(&main);
+        wake.wants_closed(&main);
+        assert!(!wake.take_closed(&mirror));
+        assert!(wake.take_closed(&main));
+        assert!(!wake.take_closed(&main));
+    }
 
     /// A round that was under way when the stream opened may have read the venue before it did.
     #[test]

@@ -54,14 +54,33 @@ pub(crate) fn orders_checked(
     connection: &Connection,
     account: &AccountName,
 ) -> Read<BTreeMap<Category, VenueTime>> {
-    Ok(all(
+    readings(
         connection,
-        "SELECT category, orders_checked FROM traversal WHERE account = ?1 AND orders_checked IS NOT NULL",
-        params![account.as_str()],
-        |row| Ok((id(row, "category")?, venue_time(row, "orders_checked")?)),
-    )?
-    .into_iter()
-    .collect())
+        "SELECT category, orders_checked AS at FROM traversal WHERE account = ?1 AND orders_checked IS NOT NULL",
+        account,
+    )
+}
+
+pub(crate) fn closed_checked(
+    connection: &Connection,
+    account: &AccountName,
+) -> Read<BTreeMap<Category, VenueTime>> {
+    readings(
+        connection,
+        "SELECT category, closed_checked AS at FROM traversal WHERE account = ?1 AND closed_checked IS NOT NULL",
+        account,
+    )
+}
+
+fn readings(
+    connection: &Connection,
+    sql: &str,
+    account: &AccountName,
+) -> Read<BTreeMap<Category, VenueTime>> {
+    let rows = all(connection, sql, params![account.as_str()], |row| {
+        Ok((id(row, "category")?, venue_time(row, "at")?))
+    })?;
+    Ok(rows.into_iter().collect())
 }
 
 pub(crate) fn gaps(connection: &Connection, account: Option<&AccountName>) -> Read<Vec<KnownGap>> {

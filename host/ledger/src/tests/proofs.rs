@@ -147,6 +147,36 @@ fn an_order_that_was_called_gone_and_is_seen_again_is_back() {
 }
 
 #[test]
+fn how_far_ended_orders_were_read_is_kept_beside_the_open_ones_and_never_goes_back() {
+    let bench = Bench::new();
+    let read = |bench: &Bench| {
+        let reader = bench.reader();
+        let of = |all: std::collections::BTreeMap<_, _>| all.get(&linear()).copied();
+        (
+            of(reader.orders_checked(&account("main")).unwrap()),
+            of(reader.closed_checked(&account("main")).unwrap()),
+        )
+    };
+    let mut open = page();
+    open.orders_checked = Some(at(5));
+    record(&bench, open);
+    assert_eq!(read(&bench), (Some(at(5)), None));
+    for (checked, known) in [(4, 4), (9, 9), (7, 9)] {
+        let mut ended = page();
+        ended.closed_checked = Some(at(checked));
+        record(&bench, ended);
+        assert_eq!(read(&bench), (Some(at(5)), Some(at(known))), "{checked}");
+    }
+    assert!(
+        bench
+            .reader()
+            .closed_checked(&account("mirror"))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
 fn the_books_say_what_is_held_now() {
     let bench = Bench::new();
     let mut next = rows(vec![

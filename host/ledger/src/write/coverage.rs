@@ -128,6 +128,24 @@ pub(crate) fn orders_checked(
     Ok(())
 }
 
+/// The ended orders were listed to the end, after the open ones.
+pub(crate) fn closed_checked(
+    connection: &Connection,
+    account: &AccountName,
+    category: &Category,
+    at: VenueTime,
+    seen_at: HostTime,
+) -> Result<(), LedgerError> {
+    run(
+        connection,
+        "INSERT INTO traversal (account, category, last_seen_at, closed_checked) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET closed_checked = excluded.closed_checked
+         WHERE closed_checked IS NULL OR closed_checked < excluded.closed_checked",
+        params![account.as_str(), category.as_str(), seen_at.us(), at.us()],
+    )?;
+    Ok(())
+}
+
 /// Records a window that could not be fetched, unless it is proven already.
 pub(crate) fn note_gap(
     connection: &Connection,

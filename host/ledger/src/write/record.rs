@@ -232,6 +232,9 @@ fn proofs(connection: &Connection, record: &PageRecord) -> Result<(), LedgerErro
     if let Some(at) = record.orders_checked {
         coverage::orders_checked(connection, account, category, at, record.seen_at)?;
     }
+    if let Some(at) = record.closed_checked {
+        coverage::closed_checked(connection, account, category, at, record.seen_at)?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use fillsync_core::group::GroupRules;
 use fillsync_core::id::AccountName;
 use fillsync_core::moment::{self, Answer, Frame, Moment, Readiness, Verdict};
 use fillsync_core::time::{HostTime, VenueTime};
-use fillsync_core::truth::Truth;
+use fillsync_core::truth::{self, Truth};
 use fillsync_core::view::{Role, Shown, View};
 use fillsync_ledger::{
     CountRow, DecisionOutcome, DecisionRow, GroupCycleRow, LatestDecision, LedgerError, Reader,
@@ -440,6 +440,11 @@ impl CycleLook<'_> {
                 .is_some_and(|member| member.role != Role::Observer)
         };
         let of_members: Vec<&Difference> = differences.iter().filter(counts).collect();
+        let unread = of_members
+            .iter()
+            .filter(|difference| difference.doubt == Some(truth::Doubt::ClosedUnread));
+        seen.closed_wanted
+            .extend(unread.map(|difference| difference.account.clone()));
         let is_open_question = of_members.iter().any(|difference| unsettled(difference));
         let is_diverged = of_members
             .iter()

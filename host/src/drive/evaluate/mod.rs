@@ -67,6 +67,8 @@ pub struct Seen {
     pub look_again_at: Option<HostTime>,
     /// Whether something is open that the passing of coverage may settle.
     pub is_waiting: bool,
+    /// Accounts of which something cannot be said before their ended orders were read.
+    pub closed_wanted: BTreeSet<AccountName>,
     /// Decisions, for the log.
     pub told: Vec<Told>,
     /// Plugin failures, for the log and the operator.
@@ -274,6 +276,7 @@ fn known(
         coverage,
         orders_checked,
         orders_checked_before,
+        closed_checked: reader.closed_checked(account)?,
     })
 }
 
