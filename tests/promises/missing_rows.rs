@@ -111,9 +111,10 @@ fn an_order_that_came_and_filled_between_two_looks_is_not_said_to_be_missing() {
     assert!(asked_for_ended(&rig, "main") > 0);
     assert_eq!(asked_for_ended(&rig, "mirror"), 0);
     // What was told before has come before the alerts of the next fill.
-    let next = rig.place("main", 2);
-    rig.fill(&next);
-    rig.wait_for("fill", 3);
+    for order in [rig.place("main", 2), rig.place("mirror", 2)] {
+        rig.fill(&order);
+    }
+    rig.wait_for("fill", 4);
     let divergences = rig.of_kind("divergence");
     assert!(
         divergences

@@ -5,7 +5,7 @@
 //! knows all, and where it calls a moment proven.
 
 use crate::history::{History, LATE_MS, SETTLE_MS, TrueOrder};
-use crate::watch::Watch;
+use crate::watch::{Fault, Watch};
 use fillsync_core::cut;
 use fillsync_core::group::GroupRules;
 use fillsync_core::id::{AccountName, OrderId, Symbol};
@@ -55,9 +55,9 @@ pub(crate) fn watch(
     history: &History,
     rules: &GroupRules,
     schedule: u64,
-    is_faulty: bool,
+    fault: Option<Fault>,
 ) -> Result<Outcome, String> {
-    let mut watch = Watch::new(history, schedule, is_faulty);
+    let mut watch = Watch::new(history, schedule, fault);
     let mut outcome = Outcome::default();
     let mut trace = DefaultHasher::new();
     let mut alerts_before = BTreeSet::new();
@@ -223,7 +223,15 @@ impl Judge<'_> {
                     member.account, truly, member.detected
                 )
             })?;
-            if !judged || member.at_least || member.role == Role::Observer {
+            // Rows that are later than the settle allows for are told when they come.
+            let lacks_rows = self.history.accounts.iter().any(|account| {
+                let sight = &self.watch.sights[self.account(&account.name)];
+                account
+                    .orders
+                    .iter()
+                    .any(|order| order.lacks_rows(sight.seen_ms))
+            });
+            if !judged || lacks_rows || member.at_least || member.role == Role::Observer {
                 continue;
             }
             let legs = cycle.member(&member.account).map(|member| &member.legs);
@@ -345,7 +353,7 @@ impl Judge<'_> {
             Some(order) => {
                 self.same_rung(slot, order)?;
                 // A row can be late, and so can the order that would tell.
-                let until_ms = (sight.proven_ms - LATE_MS).max(sight.orders_ms);
+                let until_ms = self.known_ms(account, order);
                 let counted_ms = order.counted_ms(self.history.counts_when);
                 claim(counted_ms.is_none_or(|at| at >= until_ms), || {
                     format!(
@@ -359,6 +367,16 @@ impl Judge<'_> {
         }
     }
 
+    /// Until when what an order did is known.
+    fn known_ms(&self, account: usize, order: &TrueOrder) -> i64 {
+        let sight = &self.watch.sights[account];
+        if order.lacks_rows(sight.seen_ms) {
+            sight.orders_ms
+        } else {
+            (sight.proven_ms - LATE_MS).max(sight.orders_ms)
+        }
+    }
+
     /// Whether the kind of difference was really so.
     fn kind(&self, truth: Truth, account: usize, order: &TrueOrder) -> Result<(), String> {
         let sight = &self.watch.sights[account];
@@ -369,12 +387,22 @@ impl Judge<'_> {
                 let over = order.over_ms();
                 let works = over.is_none_or(|at| at > sight.orders_ms);
                 // Where trades follow each other closely, it may have filled in the one before.
-                let is_untouched = order.entered_before(sight.proven_ms) == 0;
+                let until_ms = if order.is_hidden {
+                    sight.orders_ms
+                } else {
+                    sight.proven_ms
+                };
+                let is_untouched = order.entered_before(until_ms) == 0;
                 works && (is_untouched || !self.history.is_plain)
             }
             Truth::Partial => {
-                let proven = order.filled_before(sight.seen_ms - LATE_MS);
-                order.filled_before(sight.seen_ms) > 0 && proven < order.quantity
+                let until_ms = if order.is_hidden {
+                    sight.orders_ms
+                } else {
+                    sight.seen_ms
+                };
+                let proven = order.filled_before(until_ms - LATE_MS);
+                order.filled_before(until_ms) > 0 && proven < order.quantity
             }
             Truth::Cancelled => ended(OrderStatus::Cancelled) && order.fills.is_empty(),
             Truth::Rejected => ended(OrderStatus::Rejected),
@@ -467,7 +495,7 @@ impl Judge<'_> {
             .leg(slot, member)
             .map(|leg| self.history.order(&leg.root).1);
         match doubt {
-            None | Some(Doubt::TradeNotSeen) => false,
+            None | Some(Doubt::TradeNotSeen | Doubt::ClosedUnread) => false,
             Some(Doubt::UnknownStart) => member.at_least(),
             Some(Doubt::NotSeen) => {
                 let begin_ms = self.history.accounts[account].data_begin_ms;

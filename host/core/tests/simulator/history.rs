@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 /// The group's settle and deadline, in milliseconds.
 pub(crate) const SETTLE_MS: i64 = 3_000;
-/// How late a row can appear behind others: less than the settle, which is there for it.
+/// How late a row can appear behind others: less than the settle, which is there for it. All rows of
+/// some orders appear later still: [`TrueOrder::is_hidden`].
 pub(crate) const LATE_MS: i64 = 2_000;
 pub(crate) const DEADLINE_MS: i64 = 30_000;
 
@@ -61,6 +62,8 @@ pub(crate) struct TrueOrder {
     pub(crate) says_leaves: bool,
     /// The venue forgets it when it is over.
     pub(crate) is_forgotten: bool,
+    /// Its rows appear later than the settle allows for: what is proven does not hold for them.
+    pub(crate) is_hidden: bool,
 }
 
 impl TrueOrder {
@@ -81,6 +84,13 @@ impl TrueOrder {
             .filter(|fill| fill.at_ms < ms)
             .map(|fill| fill.quantity)
             .sum()
+    }
+
+    /// Whether rows of it should have been seen, and are not.
+    pub(crate) fn lacks_rows(&self, seen_ms: i64) -> bool {
+        let is_late =
+            |fill: &TrueFill| fill.at_ms < seen_ms && fill.at_ms + fill.late_ms >= seen_ms;
+        self.is_hidden && self.fills.iter().any(is_late)
     }
 
     /// How much of it had entered the position.

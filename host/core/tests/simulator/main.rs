@@ -20,8 +20,11 @@ use fillsync_core::id::GroupName;
 use history::{DEADLINE_MS, History, SETTLE_MS};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use watch::Fault;
 
 const HISTORIES: u64 = 2_000;
+/// Histories among which some have such an order.
+const ENDED_UNREAD: u64 = 1_000;
 const FAILURES_TOLD_MAX: usize = 20;
 const WORKERS: u64 = 2;
 
@@ -53,11 +56,11 @@ fn rules(history: &History) -> GroupRules {
 }
 
 /// Watches one history twice.
-fn run(seed: u64, is_faulty: bool) -> Result<(u64, Tally), String> {
+fn run(seed: u64, fault: Option<Fault>) -> Result<(u64, Tally), String> {
     let history = History::new(seed);
     let rules = rules(&history);
     let schedule = |number: u64| -> Result<Outcome, String> {
-        check::watch(&history, &rules, number, is_faulty)
+        check::watch(&history, &rules, number, fault)
             .map_err(|why| format!("seed {seed} {}, schedule {number}: {why}", history.kind()))
     };
     let (one, two) = (schedule(1)?, schedule(2)?);
@@ -76,12 +79,12 @@ fn run(seed: u64, is_faulty: bool) -> Result<(u64, Tally), String> {
 }
 
 /// Runs many histories: what was claimed in all, and what was false.
-fn run_all(from: u64, histories: u64, is_faulty: bool) -> (Tally, Vec<String>) {
+fn run_all(from: u64, histories: u64, fault: Option<Fault>) -> (Tally, Vec<String>) {
     let work = |worker: u64| {
         let mut tally = Tally::default();
         let mut failures = Vec::new();
         for seed in (from..from + histories).filter(|seed| seed % WORKERS == worker) {
-            match run(seed, is_faulty) {
+            match run(seed, fault) {
                 Ok((_, said)) => tally.join(&said),
                 Err(why) => failures.push(why),
             }
@@ -116,7 +119,7 @@ fn nothing_false_is_claimed_of_any_history() {
             setting("FILLSYNC_SIMULATOR_HISTORIES").unwrap_or(HISTORIES),
         ),
     };
-    let (tally, failures) = run_all(from, histories, false);
+    let (tally, failures) = run_all(from, histories, None);
     let told: Vec<_> = failures.iter().take(FAILURES_TOLD_MAX).cloned().collect();
     let told = told.join("\n");
     assert!(
@@ -148,11 +151,11 @@ fn nothing_false_is_claimed_of_any_history() {
 #[test]
 fn a_seed_says_the_same_every_time() {
     for seed in 0..40 {
-        let trace = |seed| run(seed, false).map(|(trace, _)| trace);
+        let trace = |seed| run(seed, None).map(|(trace, _)| trace);
         assert_eq!(trace(seed), trace(seed), "seed {seed}");
     }
     let traces: std::collections::BTreeSet<_> = (0..40)
-        .map(|seed| run(seed, false).map(|(trace, _)| trace))
+        .map(|seed| run(seed, None).map(|(trace, _)| trace))
         .collect();
     assert!(traces.len() > 30, "the histories differ: {}", traces.len());
 }
@@ -161,6 +164,18 @@ fn a_seed_says_the_same_every_time() {
 /// simulator must find it, or it can find nothing.
 #[test]
 fn coverage_that_lies_is_caught() {
-    let (_, failures) = run_all(0, 100, true);
+    let (_, failures) = run_all(0, 100, Some(Fault::Coverage));
     assert!(failures.len() > 20, "{} of 100 were caught", failures.len());
+}
+
+/// An order that came and filled between two looks, with rows later than the settle allows for, is
+/// told from one that never was by the reading of ended orders alone.
+#[test]
+fn ended_orders_that_were_not_read_are_missed() {
+    let (_, failures) = run_all(0, ENDED_UNREAD, Some(Fault::Closed));
+    let false_claims = failures
+        .iter()
+        .filter(|why| why.contains("is called missing") || why.contains("is called extra"));
+    let caught = false_claims.count();
+    assert!(caught > 2, "{caught} of {ENDED_UNREAD} were caught");
 }

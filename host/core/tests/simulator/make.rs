@@ -4,7 +4,9 @@
 //! partial fills, cancels, rejections, replaces, amendments, flips, hedged accounts, rows that appear
 //! late or are corrected, orders that the venue forgets, data that begin in the middle of a trade.
 
-use crate::history::{DEADLINE_MS, History, LATE_MS, TrueAccount, TrueFill, TrueOrder, TrueStep};
+use crate::history::{
+    DEADLINE_MS, History, LATE_MS, SETTLE_MS, TrueAccount, TrueFill, TrueOrder, TrueStep,
+};
 use crate::random::Random;
 use fillsync_core::execution::Side;
 use fillsync_core::id::{AccountName, OrderId};
@@ -217,6 +219,8 @@ fn account(
     allocate(&mut account);
     if !account.is_hedged && random.percent(6) {
         hide_the_beginning(random, &mut account);
+    } else if random.percent(30) {
+        hide_rows(random, &mut account);
     }
     account
 }
@@ -256,6 +260,7 @@ fn rung_order(
         ended: None,
         says_leaves: true,
         is_forgotten: false,
+        is_hidden: false,
     };
     let reached_ms = plan.reached_ms[rung];
     let until_ms = exit_ms + random.between(-1_500, 1_500);
@@ -360,6 +365,7 @@ fn exit(
         ended: None,
         says_leaves,
         is_forgotten: false,
+        is_hidden: false,
     };
     fill(random, &mut order, exit_ms, false);
     orders.push(order);
@@ -471,6 +477,36 @@ fn allocate_lane(account: &mut TrueAccount, lane: Lane) {
             account.flat_ms.push(at_ms);
         }
         position = after;
+    }
+}
+
+/// The rows of some entries appear later than the settle allows for, but before what closed their
+/// position: without the entry, that would be another trade.
+fn hide_rows(random: &mut Random, account: &mut TrueAccount) {
+    let is_entry = |order: &TrueOrder| order.fills.iter().all(|fill| fill.entered == fill.quantity);
+    let closed_ms: Vec<i64> = account
+        .orders
+        .iter()
+        .flat_map(|order| &order.fills)
+        .filter(|fill| fill.entered < fill.quantity)
+        .map(|fill| fill.at_ms)
+        .collect();
+    for order in &mut account.orders {
+        let Some(last_ms) = order.fills.last().map(|fill| fill.at_ms) else {
+            continue;
+        };
+        let until_ms = closed_ms.iter().filter(|at| **at >= last_ms).min();
+        let room_ms = until_ms.map_or(0, |at| at - last_ms - 1).min(60_000);
+        // What a replaced order had filled is known by its rows alone.
+        let can_hide = order.rung.is_some() && !order.is_chain() && is_entry(order);
+        if !can_hide || room_ms <= SETTLE_MS || !random.percent(50) {
+            continue;
+        }
+        order.is_hidden = true;
+        let late_ms = random.between(SETTLE_MS + 1, room_ms);
+        for fill in &mut order.fills {
+            fill.late_ms = late_ms;
+        }
     }
 }
 

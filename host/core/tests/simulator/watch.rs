@@ -14,6 +14,15 @@ use fillsync_core::id::Category;
 use fillsync_core::time::{HostTime, VenueTime};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Knowledge that claims what was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Executions are said to be proven up to now.
+    Coverage,
+    /// Ended orders are said to be read whenever the open ones were.
+    Closed,
+}
+
 /// How far one account was looked at.
 #[derive(Debug, Clone)]
 pub(crate) struct Sight {
@@ -25,6 +34,8 @@ pub(crate) struct Sight {
     pub(crate) orders_ms: i64,
     /// When they were read before.
     pub(crate) listed_ms: Vec<i64>,
+    /// The newest reading of the open orders after which the ended ones were read as well.
+    pub(crate) closed_ms: i64,
     /// As of when each order is known: by its place in the history and its step.
     pub(crate) orders: BTreeMap<(usize, usize), i64>,
     /// Orders that the venue no longer keeps.
@@ -41,17 +52,18 @@ pub(crate) struct Watch<'a> {
     pub(crate) now_ms: i64,
     pub(crate) sights: Vec<Sight>,
     pub(crate) facts: GroupFacts,
-    /// Coverage claims what was not read: a fault that the checks must find.
-    is_faulty: bool,
+    /// A fault that the checks must find.
+    fault: Option<Fault>,
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(history: &'a History, schedule: u64, is_faulty: bool) -> Self {
+    pub(crate) fn new(history: &'a History, schedule: u64, fault: Option<Fault>) -> Self {
         let sight = Sight {
             proven_ms: 0,
             seen_ms: 0,
             orders_ms: 0,
             listed_ms: Vec::new(),
+            closed_ms: 0,
             orders: BTreeMap::new(),
             gone: BTreeSet::new(),
             outage_until_ms: 0,
@@ -63,7 +75,7 @@ impl<'a> Watch<'a> {
             now_ms: 0,
             sights: vec![sight; history.accounts.len()],
             facts: GroupFacts::default(),
-            is_faulty,
+            fault,
         }
     }
 
@@ -90,7 +102,7 @@ impl<'a> Watch<'a> {
                 continue;
             }
             let name = account.name.clone();
-            let knowledge = knowledge(account, sight, self.is_faulty.then_some(self.now_ms));
+            let knowledge = knowledge(account, sight, self.fault, self.now_ms);
             self.facts.knowledge.insert(name.clone(), knowledge);
             self.facts
                 .books
@@ -139,18 +151,18 @@ impl Sight {
 
     /// The list of open orders, and a question for each that is no longer in it.
     fn read_orders(&mut self, account: &TrueAccount, now_ms: i64, random: &mut Random) {
-        let before_ms = self.orders_ms;
-        self.listed_ms.push(before_ms);
+        self.listed_ms.push(self.orders_ms);
         self.orders_ms = self.orders_ms.max(now_ms - random.between(20, 1_500));
         for (key, life) in lives(account) {
             if life.created_ms > self.orders_ms {
                 continue;
             }
             let is_over = life.over_ms.is_some_and(|over| over <= self.orders_ms);
-            // An order that came and filled between two lists is asked for because of its fills.
-            let is_unlisted =
-                life.created_ms > before_ms && !self.orders.contains_key(&key) && is_over;
-            if is_unlisted && life.has_fills && !account.is_hedged && random.percent(40) {
+            // An order that came and ended between two lists is asked for because of its rows, sooner or
+            // later; one that has none is in neither.
+            let is_unlisted = !self.orders.contains_key(&key) && is_over;
+            let has_rows = life.first_row_ms.is_some_and(|at| at < self.seen_ms);
+            if is_unlisted && (!has_rows || (!account.is_hedged && random.percent(40))) {
                 continue;
             }
             if is_over && life.is_forgotten && self.orders.contains_key(&key) {
@@ -164,12 +176,27 @@ impl Sight {
             let as_of_ms = if is_over { asked_ms } else { self.orders_ms };
             self.orders.insert(key, as_of_ms);
         }
+        if random.percent(50) {
+            self.read_closed(account, now_ms);
+        }
+    }
+
+    /// The list of orders that ended, after the list of open ones.
+    fn read_closed(&mut self, account: &TrueAccount, now_ms: i64) {
+        self.closed_ms = self.orders_ms;
+        for (key, life) in lives(account) {
+            let is_over = life.over_ms.is_some_and(|over| over <= now_ms);
+            if life.created_ms <= now_ms && is_over && !self.gone.contains(&key) {
+                self.orders.insert(key, now_ms);
+            }
+        }
     }
 
     /// Which position a fill of a hedged account moved is known by its order alone: it is asked for.
     fn read_filled(&mut self, account: &TrueAccount, now_ms: i64) {
         for (key, life) in lives(account) {
-            if life.has_fills && life.created_ms < self.seen_ms && !self.gone.contains(&key) {
+            let has_rows = life.first_row_ms.is_some_and(|at| at < self.seen_ms);
+            if has_rows && !self.gone.contains(&key) {
                 self.orders.entry(key).or_insert(now_ms);
             }
         }
@@ -179,6 +206,7 @@ impl Sight {
         self.proven_ms = until_ms;
         self.seen_ms = until_ms;
         self.orders_ms = until_ms - 2 * SETTLE_MS;
+        self.closed_ms = self.orders_ms;
         for (key, _) in lives(account) {
             if !self.gone.contains(&key) {
                 self.orders.insert(key, until_ms);
@@ -197,7 +225,8 @@ impl Sight {
 struct Life {
     created_ms: i64,
     over_ms: Option<i64>,
-    has_fills: bool,
+    /// When the first row of it appears.
+    first_row_ms: Option<i64>,
     is_forgotten: bool,
 }
 
@@ -206,7 +235,7 @@ fn lives(account: &TrueAccount) -> impl Iterator<Item = ((usize, usize), Life)> 
         .orders
         .iter()
         .enumerate()
-        .flat_map(|(index, order)| {
+        .flat_map(move |(index, order)| {
             let steps = if order.is_chain() {
                 order.steps.len()
             } else {
@@ -219,7 +248,12 @@ fn lives(account: &TrueAccount) -> impl Iterator<Item = ((usize, usize), Life)> 
                 let life = Life {
                     created_ms: order.steps[step].at_ms,
                     over_ms,
-                    has_fills: order.fills.iter().any(|fill| is_own(fill.at_ms)),
+                    first_row_ms: order
+                        .fills
+                        .iter()
+                        .filter(|fill| is_own(fill.at_ms) && fill.at_ms >= account.data_begin_ms)
+                        .map(|fill| fill.at_ms + fill.late_ms)
+                        .min(),
                     is_forgotten: order.is_forgotten,
                 };
                 ((index, step), life)
@@ -227,10 +261,13 @@ fn lives(account: &TrueAccount) -> impl Iterator<Item = ((usize, usize), Life)> 
         })
 }
 
-fn knowledge(account: &TrueAccount, sight: &Sight, claimed_ms: Option<i64>) -> Knowledge {
+fn knowledge(account: &TrueAccount, sight: &Sight, fault: Option<Fault>, now_ms: i64) -> Knowledge {
     let category = Category::new("linear").unwrap();
     let mut knowledge = Knowledge::default();
-    let proven_ms = claimed_ms.unwrap_or(sight.proven_ms);
+    let proven_ms = match fault {
+        Some(Fault::Coverage) => now_ms,
+        _ => sight.proven_ms,
+    };
     if proven_ms > account.data_begin_ms {
         let window = Window::new(
             VenueTime::from_ms(account.data_begin_ms),
@@ -244,7 +281,15 @@ fn knowledge(account: &TrueAccount, sight: &Sight, claimed_ms: Option<i64>) -> K
         let before = sight.listed_ms.iter().map(|ms| VenueTime::from_ms(*ms));
         knowledge
             .orders_checked_before
-            .insert(category, before.collect());
+            .insert(category.clone(), before.collect());
+    }
+    let closed_ms = match fault {
+        Some(Fault::Closed) => sight.orders_ms,
+        _ => sight.closed_ms,
+    };
+    if closed_ms > 0 {
+        let at = VenueTime::from_ms(closed_ms);
+        knowledge.closed_checked.insert(category, at);
     }
     knowledge
 }
