@@ -10,6 +10,8 @@ fn with_person() -> Rig {
     let rig = Rig::new();
     rig.with_telegram();
     rig.edit("chat_id = \"-1001234\"", "chat_id = \"1234\"");
+    let all = "alerts = [\"fill\", \"divergence\", \"resolved\", \"system\"]";
+    rig.edit(all, "alerts = [\"fill\"]");
     rig
 }
 

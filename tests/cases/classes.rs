@@ -70,9 +70,12 @@ fn case_15_what_the_venue_closes_is_seen_on_bybit() {
     // A liquidation by way of an ordinary-looking trade.
     let desk = Desk::<FakeBybit>::new();
     fill(&desk, Side::Sell, "150", "0.2215", 20 * MINUTE_MS);
-    let order = NewOrder::market(FakeBybit::SYMBOL, Side::Buy, "150");
+    let at = desk.now_ms() - MINUTE_MS;
+    let order = NewOrder::market(FakeBybit::SYMBOL, Side::Buy, "150").at_ms(at);
     let order = desk.fake.book().place_order("main", order).unwrap();
-    let trade = Fill::new("150", "0.3").extra("createType", json!("CreateByLiq"));
+    let trade = Fill::new("150", "0.3")
+        .at_ms(at)
+        .extra("createType", json!("CreateByLiq"));
     desk.fake.book().fill(&order, trade).unwrap();
     desk.round("main", HOUR_MS);
     let rows = desk.sql("SELECT class FROM execution ORDER BY executed_at");

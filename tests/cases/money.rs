@@ -136,8 +136,9 @@ fn case_27_amounts_are_exact_to_the_last_digit_on_alpaca() {
 #[test]
 fn case_38_inverse_contracts_stay_in_their_own_units_on_bybit() {
     // Ten thousand inverse contracts are ten thousand dollars, not ten thousand bitcoin: ccxt's
-    // users met both readings of one field. The venue's own quantity is kept, with its category,
-    // and no profit is claimed that would multiply dollars with dollars.
+    // users met both readings of one field. The venue's own quantity is kept, with its category, and
+    // its profit is told in the coin: never as quantity times price, which multiplies dollars with
+    // dollars.
     let desk = Desk::<FakeBybit>::with(&["main"], &["inverse", "linear"]);
     let (book, now) = (desk.fake.book(), desk.now_ms());
     for (side, price, at) in [(Side::Buy, "50000", 60), (Side::Sell, "60000", 30)] {
@@ -172,7 +173,8 @@ fn case_38_inverse_contracts_stay_in_their_own_units_on_bybit() {
     assert_eq!(realised, ["inverse|1|0", "linear|1|0"]);
     let told = desk.sql("SELECT category, ifnull(realised, 'none') FROM fills WHERE side = 'sell' ORDER BY category");
     assert_eq!(told, ["inverse|none", "linear|2000"]);
-    // Performance says so instead of adding the two.
+    // Performance tells the coin's profit in the coin, 10000 / 50000 - 10000 / 60000, beside the dollars
+    // and never added to them.
     let answer = fillsync_report::performance::performance(
         &desk.reader(),
         &fillsync_ledger::CycleFilter::default(),
@@ -180,9 +182,7 @@ fn case_38_inverse_contracts_stay_in_their_own_units_on_bybit() {
     );
     let answer = serde_json::to_value(answer.unwrap()).unwrap();
     assert_eq!(answer["overall"]["total_trades"], 1, "{answer:#}");
-    assert_eq!(
-        answer["by_symbol"]["BTCUSD"],
-        serde_json::Value::Null,
-        "{answer:#}"
-    );
+    let pnl = |currency: &str| answer["by_currency"][currency]["pnl"].to_string();
+    assert_eq!(pnl("USDT"), "1999", "{answer:#}");
+    assert!(pnl("BTC").starts_with("0.0333333333"), "{answer:#}");
 }

@@ -91,7 +91,15 @@ fn race<V: Stand>() {
         orders.push(trade(book, V::SYMBOL, "0.2230", &["1", "148", "1"]));
     });
     let orders: Vec<(&str, String)> = orders.into_iter().map(|order| (V::SYMBOL, order)).collect();
-    let listed = desk.rows("main", desk.last("main", HOUR_MS), &orders);
+    let listed = eventually("polling lists them all", || {
+        let rows = desk.rows("main", desk.last("main", HOUR_MS), &orders);
+        let executions = rows.iter().filter(|row| matches!(row, Row::Execution(_)));
+        if executions.count() == 6 {
+            Ok(rows)
+        } else {
+            Err("not yet".to_owned())
+        }
+    });
     let streamed: Vec<Row> = told
         .executions
         .into_iter()
