@@ -124,7 +124,7 @@ fn failed_page<V: Stand>() {
         desk.read("main", window).expect_err("a page did not come");
         // What came is kept, and nothing is claimed.
         let kept = desk.ids("main").len();
-        assert!(kept >= 100 && kept < 250, "{fault:?}: {kept}");
+        assert!((100..250).contains(&kept), "{fault:?}: {kept}");
         assert!(!desk.coverage("main").contains(window), "{fault:?}");
         let gaps = desk.gaps("main");
         assert_eq!(gaps.len(), 1, "{fault:?}: {gaps:?}");
