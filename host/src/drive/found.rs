@@ -23,11 +23,11 @@ const SELF_MATCHES_ASKED_MAX: usize = 200;
 /// What records changed.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// New executions that are not told yet; at most [`TOLD_MAX`].
+    /// New executions that are not told yet; at most as many as one window tells.
     pub new: Vec<NewExecution>,
     /// How many executions were new, told or not.
     pub new_rows: u64,
-    /// What came beyond [`TOLD_MAX`]: it is in the ledger, and is not told one by one.
+    /// What came beyond that: it is in the ledger, and is not told one by one.
     pub untold: u64,
     /// Executions that were known.
     pub known: u64,
