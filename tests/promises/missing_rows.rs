@@ -76,18 +76,18 @@ fn asked_for_ended(rig: &Rig, account: &str) -> usize {
         .count()
 }
 
-/// Polling alone, and a sum that stands in soon.
-fn without_streams(rig: &Rig) {
+/// An order's sum stands in soon.
+fn with_sums_soon(rig: &Rig) {
     rig.edit(
         "lookback = \"1h\"",
-        "lookback = \"1h\"\nstream = false\ninfer_after = \"1s\"",
+        "lookback = \"1h\"\ninfer_after = \"1s\"",
     );
 }
 
 #[test]
 fn an_order_that_came_and_filled_between_two_looks_is_not_said_to_be_missing() {
     let rig = Rig::new();
-    without_streams(&rig);
+    with_sums_soon(&rig);
     let daemon = rig.start_ready();
     let mirror = rig.place("mirror", 1);
     eventually("the mirror's order is known", || {
@@ -127,7 +127,7 @@ fn an_order_that_came_and_filled_between_two_looks_is_not_said_to_be_missing() {
 #[test]
 fn an_order_that_never_was_is_missing_once_the_ended_orders_were_read() {
     let rig = Rig::new();
-    without_streams(&rig);
+    with_sums_soon(&rig);
     let daemon = rig.start_ready();
     let both = [rig.place("main", 1), rig.place("mirror", 1)];
     for order in &both {
