@@ -5,6 +5,7 @@
 //! knows all, and where it calls a moment proven.
 
 use crate::history::{History, LATE_MS, SETTLE_MS, TrueOrder};
+use crate::tally::Tally;
 use crate::watch::{Fault, Watch};
 use fillsync_core::cut;
 use fillsync_core::group::GroupRules;
@@ -19,22 +20,6 @@ use fillsync_core::truth::{Doubt, Truth};
 use fillsync_core::view::{Role, Shown, View};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-
-/// How much was claimed: a simulation in which nothing is claimed proves nothing.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Tally(pub(crate) BTreeMap<&'static str, u64>);
-
-impl Tally {
-    fn add(&mut self, what: &'static str) {
-        *self.0.entry(what).or_default() += 1;
-    }
-
-    pub(crate) fn join(&mut self, other: &Self) {
-        for (what, count) in &other.0 {
-            *self.0.entry(what).or_default() += count;
-        }
-    }
-}
 
 /// What one schedule said at its end, and the trace of all it said on the way.
 #[derive(Debug, Default)]
@@ -165,6 +150,10 @@ impl Judge<'_> {
             (&difference.slot_key, &difference.account).hash(trace);
             (difference.truth, difference.is_confirmed).hash(trace);
             outcome.tally.add(difference.truth.as_str());
+            if let Some(real) = self.provable(&difference) {
+                let class = self.history.class();
+                outcome.tally.offer(class, real, difference.truth);
+            }
             self.truth(&difference).map_err(|why| {
                 let cut::Difference {
                     account,
@@ -374,6 +363,48 @@ impl Judge<'_> {
             sight.orders_ms
         } else {
             (sight.proven_ms - LATE_MS).max(sight.orders_ms)
+        }
+    }
+
+    /// What really was so of an account at a slot, where all that tells it was seen.
+    fn provable(&self, difference: &cut::Difference) -> Option<Truth> {
+        let slots = &self.frame.cycle.slots;
+        let slot = slots.iter().find(|slot| slot.key == difference.slot_key)?;
+        let founder = self.founder(slot);
+        let of_slot = |account: usize| {
+            let orders = &self.history.accounts[account].orders;
+            let same =
+                |order: &&TrueOrder| (order.trade, order.rung) == (founder.trade, founder.rung);
+            orders.iter().find(same)
+        };
+        let counted_ms = |account: usize| of_slot(account)?.counted_ms(self.history.counts_when);
+        let movers = self.history.accounts.iter().enumerate();
+        let first_ms = movers
+            .filter(|(_, account)| account.role != Role::Observer)
+            .filter_map(|(index, _)| {
+                counted_ms(index).filter(|at| *at < self.watch.sights[index].seen_ms)
+            })
+            .min()?;
+        let account = self.account(&difference.account);
+        let sight = &self.watch.sights[account];
+        let proof_ms = sight.orders_ms.min(sight.proven_ms - LATE_MS);
+        let is_whole = self.history.accounts[account].data_begin_ms == 0;
+        if !is_whole || first_ms + SETTLE_MS > proof_ms {
+            return None;
+        }
+        let Some(order) = of_slot(account).filter(|order| order.created_ms <= proof_ms) else {
+            return of_slot(account).is_none().then_some(Truth::Missing);
+        };
+        if let Some(at_ms) = counted_ms(account) {
+            return (at_ms < proof_ms).then_some(Truth::Aligned);
+        }
+        let touched = order.entered_before(proof_ms) > 0;
+        match order.state_at(proof_ms).0 {
+            OrderStatus::Rejected => Some(Truth::Rejected),
+            _ if touched => Some(Truth::Partial),
+            OrderStatus::Cancelled => Some(Truth::Cancelled),
+            OrderStatus::Open => Some(Truth::Lagging),
+            _ => None,
         }
     }
 

@@ -192,6 +192,16 @@ impl History {
         format!("({plain}, {token}, {:?})", self.counts_when)
     }
 
+    /// Its class, for the tally of claims.
+    pub(crate) const fn class(&self) -> &'static str {
+        match (self.is_plain, self.has_tokens) {
+            (true, true) => "plain with tokens",
+            (true, false) => "plain by price",
+            (false, true) => "close with tokens",
+            (false, false) => "close by price",
+        }
+    }
+
     /// How many orders of an account and a trade counted at a moment.
     pub(crate) fn count(&self, account: usize, trade: usize, at_ms: i64) -> u32 {
         let counted = self.accounts[account].orders.iter().filter(|order| {
