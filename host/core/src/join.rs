@@ -7,7 +7,7 @@
 //! takes part with the orders it had working meanwhile. Observers never open a group cycle.
 
 use crate::cycle::{Book, Cycle, CycleStart};
-use crate::group::{BookFacts, GroupFacts, GroupRules, MemberRules};
+use crate::group::{BookFacts, GroupFacts, GroupRules, Knowledge, MemberRules};
 use crate::id::{AccountName, OrderId};
 use crate::leg::{Leg, Legs, PlanSpan, legs_of, sort_best_first};
 use crate::order::PositionSide;
@@ -180,21 +180,22 @@ fn finish(
     side: PositionSide,
     draft: &Draft<'_>,
 ) -> GroupCycle {
-    let plan_start = plan_start(rules, side, draft);
+    let mut of_parts: Vec<Legs> = draft
+        .parts
+        .iter()
+        .map(|(_, book, cycle)| legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle)))
+        .collect();
+    let plan_start = plan_start(draft, &of_parts);
     let members: Vec<MemberCycle> = rules
         .members
         .iter()
         .map(|member| {
-            let part = draft
-                .parts
-                .iter()
-                .find(|(have, _, _)| have.account == member.account);
-            let legs = part.map_or_else(
-                || working_legs(facts, &member.account, side, draft),
-                |(_, book, cycle)| {
-                    legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle))
-                },
-            );
+            let mut parts = draft.parts.iter().zip(&mut of_parts);
+            let part = parts.find(|((have, _, _), _)| have.account == member.account);
+            let (part, legs) = match part {
+                Some((part, legs)) => (Some(part), std::mem::take(legs)),
+                None => (None, working_legs(facts, &member.account, side, draft)),
+            };
             let (legs, set_aside) = sift(rules, side, draft, plan_start, legs);
             MemberCycle {
                 account: member.account.clone(),
@@ -213,6 +214,10 @@ fn finish(
             role: member.role,
             legs: &member.legs,
             set_aside: &member.set_aside,
+            proven_to: facts
+                .knowledge
+                .get(&member.account)
+                .and_then(Knowledge::coverage_to),
         })
         .collect();
     let slots = match_slots(&legs, side.entry_side(), MatchRules::of(rules));
@@ -225,20 +230,19 @@ fn finish(
     }
 }
 
-/// When the plan was placed, as far as the orders of those who entered tell.
-fn plan_start(rules: &GroupRules, side: PositionSide, draft: &Draft<'_>) -> Option<VenueTime> {
+/// When the plan was placed, as far as the orders of those who entered tell. It was before the first
+/// of them entered: while the orders of that one are not read, nobody knows when.
+fn plan_start(draft: &Draft<'_>, of_parts: &[Legs]) -> Option<VenueTime> {
     draft
         .parts
         .iter()
-        .filter(|(member, _, _)| {
-            let rules = rules.member(&member.account);
-            rules.is_some_and(|member| member.role != Role::Observer)
-        })
-        .filter_map(|(_, book, cycle)| {
-            let legs = legs_of(book, Some(cycle), side.entry_side(), span_of(book, cycle));
+        .zip(of_parts)
+        .filter(|((member, _, _), _)| member.role != Role::Observer)
+        .filter_map(|((_, _, cycle), legs)| {
             own_start(&legs.of_plan, cycle.opened_at, cycle.closed_at)
         })
         .min()
+        .filter(|start| *start <= draft.opened_at)
 }
 
 /// When an account placed its plan. Orders placed after it was over do not tell, nor do those that
@@ -278,7 +282,9 @@ fn sift(
             ended_at.is_some_and(|at| at.plus(rules.deadline) < plan_start.min(from))
         });
         let is_placed_with_it = leg.created_at >= from.minus(rules.settle);
-        let worked_in_it = ended_at.is_some_and(|at| at >= from) && !is_from_before;
+        // One that was placed before the plan and given up before anybody entered is of a plan before.
+        let begun = from.max(draft.opened_at);
+        let worked_in_it = ended_at.is_some_and(|at| at >= begun) && !is_from_before;
         if start.is_some() && (is_placed_with_it || worked_in_it) {
             of_plan.push(leg);
         } else if !is_long_before {

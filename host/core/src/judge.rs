@@ -11,6 +11,7 @@ use crate::id::AccountName;
 use crate::join::{GroupCycle, MemberCycle};
 use crate::leg::Leg;
 use crate::moment::{Frame, counted_at};
+use crate::rank::{REACH_BPS, distance_bps};
 use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
 use crate::truth::{Doubt, Evidence, Judgement, Truth, truth_of};
@@ -125,7 +126,9 @@ fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Ju
 pub fn is_sure_of(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> bool {
     let founder = frame.cycle.member(&slot.founder);
     let is_same = founder.is_some_and(|founder| same_trade(frame, slot, founder, member).is_ok());
-    is_same && slot.confidence_of(&member.account) >= frame.rules.confidence_min
+    is_same
+        && !slot.is_early(&member.account)
+        && slot.confidence_of(&member.account) >= frame.rules.confidence_min
 }
 
 /// When the first of those filled a slot with whom a member can be compared there, or why it cannot be
@@ -139,6 +142,14 @@ fn reference(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<Venu
         founder.map_or(Ok(()), |founder| same_trade(frame, slot, founder, member))
     };
     is_of_slot(member)?;
+    for account in [&member.account, &slot.founder] {
+        if slot.is_early(account) {
+            return Err(Doubt::TradeNotSeen);
+        }
+    }
+    if cycle.leg(slot, member).is_none() {
+        had_others_surely(frame, slot, member)?;
+    }
     if !is_sure(&member.account) || !is_sure(&slot.founder) {
         return Err(Doubt::CannotCompare);
     }
@@ -194,6 +205,89 @@ fn same_trade(
             let placed_at = leg.created_at.max(cycle.opened_at);
             was_open(frame, cycle, with, placed_at)?;
             worked_then(frame, leg, without, cycle.opened_at)?;
+            was_placed_since(frame, slot, with, (leg, without))?;
+        }
+    }
+    worked_together(frame, slot, one, two)
+}
+
+/// When a member was flat before its part of a group cycle.
+fn flat_before(frame: Frame<'_>, member: &MemberCycle) -> Option<VenueTime> {
+    let (book, cycle) = member.cycle.as_ref()?;
+    let mut books = frame.facts.books.iter();
+    let facts = books.find(|facts| &facts.book == book)?;
+    let before = facts.cycles.iter();
+    before
+        .filter(|before| before.ordinal < cycle.ordinal)
+        .filter_map(|before| before.closed_at)
+        .max()
+}
+
+/// An order that no position of its own account ties to this trade, and that was placed while the
+/// other was in the trade before, may be of that one; unless the other placed its own then as well.
+fn was_placed_since(
+    frame: Frame<'_>,
+    slot: &Slot,
+    with: &MemberCycle,
+    (leg, without): (&Leg, &MemberCycle),
+) -> Result<(), Doubt> {
+    let is_tied = !leg.fills.is_empty()
+        || (without.cycle.is_some()
+            && flat_before(frame, without).is_none_or(|flat| flat < leg.created_at));
+    let Some(flat) = flat_before(frame, with).filter(|_| !is_tied) else {
+        return Ok(());
+    };
+    let own = frame.cycle.leg(slot, with);
+    let both_were_before = own.is_some_and(|own| own.created_at <= flat);
+    if !both_were_before && leg.created_at.plus(frame.rules.settle) <= flat {
+        return Err(Doubt::AnotherTrade);
+    }
+    Ok(())
+}
+
+/// Whether the orders of two members at a slot can be of one plan: the one was not given up without a
+/// fill before the other was placed.
+fn worked_together(
+    frame: Frame<'_>,
+    slot: &Slot,
+    one: &MemberCycle,
+    two: &MemberCycle,
+) -> Result<(), Doubt> {
+    let leg = |member| frame.cycle.leg(slot, member);
+    let Some((of_one, of_two)) = leg(one).zip(leg(two)) else {
+        return Ok(());
+    };
+    for (ended, other) in [(of_one, of_two), (of_two, of_one)] {
+        let ended_at = ended.ended_at().filter(|_| ended.fills.is_empty());
+        let is_over_before =
+            ended_at.is_some_and(|at| at.plus(frame.rules.settle) < other.created_at);
+        if is_over_before {
+            // Of an order that is not read yet only its fills are known.
+            return Err(match other.status {
+                Some(_) => Doubt::AnotherTrade,
+                None => Doubt::TradeNotSeen,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What a member lacks at a slot it lacks where each of its orders near it is surely another's: matched
+/// with another order of the slot's founder, and of the same trade.
+fn had_others_surely(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<(), Doubt> {
+    let cycle = frame.cycle;
+    let Some(founder) = cycle.member(&slot.founder) else {
+        return Ok(());
+    };
+    let reach = REACH_BPS.max(i64::from(frame.rules.price_tolerance_bps));
+    for at in &cycle.slots {
+        let is_pair = at.legs.contains_key(&slot.founder) && !at.has_another_token(slot);
+        let Some(leg) = cycle.leg(at, member).filter(|_| is_pair) else {
+            continue;
+        };
+        let is_near = distance_bps(leg.price, slot.reference_price).is_none_or(|far| far <= reach);
+        if is_near {
+            same_trade(frame, at, founder, member)?;
         }
     }
     Ok(())

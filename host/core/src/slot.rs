@@ -12,9 +12,10 @@ use crate::group::GroupRules;
 use crate::id::AccountName;
 use crate::leg::Leg;
 use crate::rank::{Nearness, REACH_BPS, Ranked, distance_bps, pair_by_rank, rung_bps};
+use crate::time::VenueTime;
 use crate::view::Role;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How a slot's legs were recognised as the same order of the plan.
@@ -52,6 +53,8 @@ pub struct MatchRules<'a> {
     pub placed_within: Duration,
     /// Matches below this many percent cannot be compared.
     pub confidence_min: u8,
+    /// How far facts must be proven past a moment.
+    pub settle: Duration,
 }
 
 impl<'a> MatchRules<'a> {
@@ -63,6 +66,7 @@ impl<'a> MatchRules<'a> {
             price_tolerance_bps: rules.price_tolerance_bps,
             placed_within: rules.placed_within,
             confidence_min: rules.confidence_min,
+            settle: rules.settle,
         }
     }
 }
@@ -88,9 +92,24 @@ pub struct Slot {
     /// it has none.
     pub confidences: BTreeMap<AccountName, u8>,
     token: Token,
+    /// The members that placed their order here later than their facts are proven.
+    early: BTreeSet<AccountName>,
 }
 
 impl Slot {
+    /// Whether a member placed its order here later than its facts are proven: its position may have
+    /// been closed before, and the order be of the next trade.
+    pub(crate) fn is_early(&self, account: &AccountName) -> bool {
+        self.early.contains(account)
+    }
+
+    /// Whether tokens tell its orders from another slot's.
+    pub(crate) fn has_another_token(&self, other: &Self) -> bool {
+        self.matched_by == SlotMatch::Token
+            && self.token.decides(&other.token)
+            && self.token != other.token
+    }
+
     /// How sure it is that a member's leg is this slot's, or that it has none here.
     #[must_use]
     pub fn confidence_of(&self, account: &AccountName) -> u8 {
@@ -150,6 +169,26 @@ pub struct MemberLegs<'a> {
     pub legs: &'a [Leg],
     /// Orders that ended without a fill, of which nobody can tell whether they were part of the plan.
     pub set_aside: &'a [Leg],
+    /// Its position is proven until then; none where nothing is proven.
+    pub proven_to: Option<VenueTime>,
+}
+
+/// A member's legs with their tokens, each looked for once.
+struct Tokened<'a> {
+    member: &'a MemberLegs<'a>,
+    tokens: Vec<Token>,
+    of_set_aside: Vec<Token>,
+}
+
+impl<'a> Tokened<'a> {
+    fn of(member: &'a MemberLegs<'a>, rules: MatchRules<'_>) -> Self {
+        let of = |legs: &[Leg]| legs.iter().map(|leg| Token::of(leg, rules)).collect();
+        Self {
+            member,
+            tokens: of(member.legs),
+            of_set_aside: of(member.set_aside),
+        }
+    }
 }
 
 /// Matches the legs of a group's members, and numbers the slots in the order in which price reaches them.
@@ -159,8 +198,11 @@ pub fn match_slots(
     entry_side: Side,
     rules: MatchRules<'_>,
 ) -> Vec<Slot> {
-    let mut order: Vec<&MemberLegs<'_>> = members.iter().collect();
-    order.sort_by_key(|member| {
+    let mut order: Vec<Tokened<'_>> = members
+        .iter()
+        .map(|member| Tokened::of(member, rules))
+        .collect();
+    order.sort_by_key(|Tokened { member, .. }| {
         (
             member.role,
             std::cmp::Reverse(member.legs.len()),
@@ -168,17 +210,19 @@ pub fn match_slots(
         )
     });
     let mut slots: Vec<Slot> = Vec::new();
-    for member in order {
-        place(&mut slots, members, member, entry_side, rules);
+    for tokened in &order {
+        place(&mut slots, members, tokened, entry_side, rules);
+        mark_early(&mut slots, tokened.member, rules);
     }
     sort(&mut slots, entry_side);
     let absences: Vec<Vec<(AccountName, u8)>> = slots
         .iter()
         .map(|slot| {
-            members
+            let account = |tokened: &Tokened<'_>| tokened.member.account.clone();
+            order
                 .iter()
-                .filter(|member| !slot.legs.contains_key(member.account))
-                .map(|member| (member.account.clone(), absence(&slots, slot, member, rules)))
+                .filter(|tokened| !slot.legs.contains_key(tokened.member.account))
+                .map(|tokened| (account(tokened), absence(&slots, slot, tokened, rules)))
                 .collect()
         })
         .collect();
@@ -205,11 +249,12 @@ fn sort(slots: &mut [Slot], entry_side: Side) {
 fn place(
     slots: &mut Vec<Slot>,
     members: &[MemberLegs<'_>],
-    member: &MemberLegs<'_>,
+    tokened: &Tokened<'_>,
     entry_side: Side,
     rules: MatchRules<'_>,
 ) {
-    place_by_token(slots, members, member, rules);
+    place_by_token(slots, members, tokened, rules);
+    let Tokened { member, tokens, .. } = tokened;
     sort(slots, entry_side);
     let placed_at = |leg: &Leg| leg.status.is_some().then_some(leg.created_at);
     let of_slots: Vec<Ranked> = slots
@@ -244,11 +289,6 @@ fn place(
             .min(),
         wants_doubtful: member.role != Role::Observer,
     };
-    let tokens: Vec<Token> = member
-        .legs
-        .iter()
-        .map(|leg| Token::of(leg, rules))
-        .collect();
     let allows = |slot: usize, leg: usize| {
         let both = slots.get(slot).zip(tokens.get(leg));
         both.is_some_and(|(slot, token)| slot.token.allows(token))
@@ -271,13 +311,27 @@ fn place(
     if member.role == Role::Observer {
         return;
     }
-    for (index, leg) in member.legs.iter().enumerate() {
-        let token = Token::of(leg, rules);
+    for (index, (leg, token)) in member.legs.iter().zip(tokens).enumerate() {
         let is_superseded = leg.is_unfilled_and_over()
             && matches!(token, Token::Some(_))
-            && slots.iter().any(|slot| slot.token == token);
+            && slots.iter().any(|slot| &slot.token == token);
         if !is_placed(slots, member, index) && !is_superseded {
             slots.push(Slot::founded_by(member.account, index, leg, token));
+        }
+    }
+}
+
+/// Marks at which slots a member's orders were placed later than its facts are proven.
+fn mark_early(slots: &mut [Slot], member: &MemberLegs<'_>, rules: MatchRules<'_>) {
+    for slot in slots {
+        let leg = slot.legs.get(member.account);
+        let leg = leg.and_then(|index| member.legs.get(*index));
+        let is_proven = |leg: &Leg| {
+            let proven_to = member.proven_to;
+            proven_to.is_some_and(|to| leg.created_at.plus(rules.settle) <= to)
+        };
+        if leg.is_some_and(|leg| !is_proven(leg)) {
+            slot.early.insert(member.account.clone());
         }
     }
 }
@@ -288,17 +342,12 @@ fn place(
 fn place_by_token(
     slots: &mut [Slot],
     members: &[MemberLegs<'_>],
-    member: &MemberLegs<'_>,
+    Tokened { member, tokens, .. }: &Tokened<'_>,
     rules: MatchRules<'_>,
 ) {
-    let tokens: Vec<Token> = member
-        .legs
-        .iter()
-        .map(|leg| Token::of(leg, rules))
-        .collect();
     let has_unread = tokens.contains(&Token::Unread);
     for (is_over, is_same_time) in [(false, true), (true, true), (false, false), (true, false)] {
-        for (index, (leg, token)) in member.legs.iter().zip(&tokens).enumerate() {
+        for (index, (leg, token)) in member.legs.iter().zip(tokens).enumerate() {
             let is_placed = is_placed(slots, member, index);
             let Token::Some(_) = token else {
                 continue;
@@ -334,10 +383,10 @@ fn placed_near(one: &Leg, two: &Leg, rules: MatchRules<'_>) -> bool {
 }
 
 impl Slot {
-    fn founded_by(account: &AccountName, index: usize, leg: &Leg, token: Token) -> Self {
+    fn founded_by(account: &AccountName, index: usize, leg: &Leg, token: &Token) -> Self {
         // Without its order nobody can tell whose slot it is, if tokens do, or if it took the place of
         // another.
-        let is_unread = token == Token::Unread || leg.may_replace_another;
+        let is_unread = token == &Token::Unread || leg.may_replace_another;
         let confidence = if is_unread { 0 } else { 100 };
         Self {
             ordinal: 0,
@@ -348,7 +397,8 @@ impl Slot {
             confidence,
             legs: BTreeMap::from([(account.clone(), index)]),
             confidences: BTreeMap::from([(account.clone(), confidence)]),
-            token,
+            token: token.clone(),
+            early: BTreeSet::new(),
         }
     }
 
@@ -383,14 +433,14 @@ fn founding_leg<'a>(slot: &Slot, members: &'a [MemberLegs<'a>]) -> Option<&'a Le
 
 /// How sure it is that a member has no order at a slot: no order of its own that could be the slot's
 /// is anything but surely another's.
-fn absence(slots: &[Slot], slot: &Slot, member: &MemberLegs<'_>, rules: MatchRules<'_>) -> u8 {
+fn absence(slots: &[Slot], slot: &Slot, tokened: &Tokened<'_>, rules: MatchRules<'_>) -> u8 {
+    let member = tokened.member;
     let tolerance_bps = i64::from(rules.price_tolerance_bps);
-    let of_leg = |index: usize, leg: &Leg| {
-        let token = Token::of(leg, rules);
+    let of_leg = |index: usize, (leg, token): (&Leg, &Token)| {
         if token.decides(&slot.token) {
-            return if token == slot.token { 0 } else { 100 };
+            return if token == &slot.token { 0 } else { 100 };
         }
-        if rules.token.is_some() && (token == Token::Unread || slot.token == Token::Unread) {
+        if rules.token.is_some() && (token == &Token::Unread || slot.token == Token::Unread) {
             return 0;
         }
         let Some(far) = distance_bps(leg.price, slot.reference_price) else {
@@ -403,6 +453,7 @@ fn absence(slots: &[Slot], slot: &Slot, member: &MemberLegs<'_>, rules: MatchRul
             .iter()
             .find(|other| other.legs.get(member.account) == Some(&index));
         match at {
+            Some(at) if at.is_early(member.account) || at.is_early(&slot.founder) => 0,
             // It is matched with another order of the slot's founder, and as surely not this one.
             Some(at) if at.legs.contains_key(&slot.founder) => at
                 .confidence_of(member.account)
@@ -412,17 +463,17 @@ fn absence(slots: &[Slot], slot: &Slot, member: &MemberLegs<'_>, rules: MatchRul
             Some(_) => 100,
         }
     };
-    let of_set_aside = |leg: &Leg| {
-        let token = Token::of(leg, rules);
+    let of_set_aside = |(leg, token): (&Leg, &Token)| {
         if token.decides(&slot.token) {
-            return if token == slot.token { 0 } else { 100 };
+            return if token == &slot.token { 0 } else { 100 };
         }
         let far = distance_bps(leg.price, slot.reference_price);
         let is_far = far.is_some_and(|far| far > REACH_BPS.max(tolerance_bps));
         if is_far { 100 } else { 0 }
     };
-    let own = member.legs.iter().enumerate();
+    let own = member.legs.iter().zip(&tokened.tokens).enumerate();
     let of_legs = own.map(|(index, leg)| of_leg(index, leg));
-    let of_others = member.set_aside.iter().map(of_set_aside);
+    let aside = member.set_aside.iter().zip(&tokened.of_set_aside);
+    let of_others = aside.map(of_set_aside);
     of_legs.chain(of_others).min().unwrap_or(100)
 }
