@@ -149,6 +149,7 @@ fn reference(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<Venu
     }
     if cycle.leg(slot, member).is_none() {
         had_others_surely(frame, slot, member)?;
+        did_not_go_on(frame, slot, member)?;
     }
     if !is_sure(&member.account) || !is_sure(&slot.founder) {
         return Err(Doubt::CannotCompare);
@@ -205,7 +206,7 @@ fn same_trade(
             let placed_at = leg.created_at.max(cycle.opened_at);
             was_open(frame, cycle, with, placed_at)?;
             worked_then(frame, leg, without, cycle.opened_at)?;
-            was_placed_since(frame, slot, with, (leg, without))?;
+            was_placed_since(frame, with, (leg, without))?;
         }
     }
     worked_together(frame, slot, one, two)
@@ -224,10 +225,10 @@ fn flat_before(frame: Frame<'_>, member: &MemberCycle) -> Option<VenueTime> {
 }
 
 /// An order that no position of its own account ties to this trade, and that was placed while the
-/// other was in the trade before, may be of that one; unless the other placed its own then as well.
+/// other was in the trade before, may be of that one; unless the other placed its own then as well, as
+/// it does where one trade turns into the next.
 fn was_placed_since(
     frame: Frame<'_>,
-    slot: &Slot,
     with: &MemberCycle,
     (leg, without): (&Leg, &MemberCycle),
 ) -> Result<(), Doubt> {
@@ -237,9 +238,10 @@ fn was_placed_since(
     let Some(flat) = flat_before(frame, with).filter(|_| !is_tied) else {
         return Ok(());
     };
-    let own = frame.cycle.leg(slot, with);
-    let both_were_before = own.is_some_and(|own| own.created_at <= flat);
-    if !both_were_before && leg.created_at.plus(frame.rules.settle) <= flat {
+    let own = with.legs.iter().filter(|own| !own.fills.is_empty());
+    let begun = own.map(|own| own.created_at).min();
+    let since = begun.map_or(flat, |begun| begun.min(flat));
+    if leg.created_at.plus(frame.rules.settle) <= since {
         return Err(Doubt::AnotherTrade);
     }
     Ok(())
@@ -270,6 +272,21 @@ fn worked_together(
         }
     }
     Ok(())
+}
+
+/// What a member lacks because it had left the trade before the slot filled may be in its next position:
+/// others can have gone on from one trade to the next without ever being flat.
+fn did_not_go_on(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<(), Doubt> {
+    let left_at = member.cycle.as_ref().and_then(|(_, cycle)| cycle.closed_at);
+    let first = first_counted(frame.rules, frame.cycle, slot).map(|(at, _)| at);
+    let has_left = left_at
+        .zip(first)
+        .is_some_and(|(left, first)| left <= first);
+    if has_left {
+        had_no_other(frame, member)
+    } else {
+        Ok(())
+    }
 }
 
 /// What a member lacks at a slot it lacks where each of its orders near it is surely another's: matched
@@ -337,18 +354,23 @@ fn worked_then(
     }
 }
 
-/// Whether a member that takes part without a position had none at the time: one that was joined to
-/// another group cycle may be this trade's.
+/// Whether a member had no other position at the time than the one with which it takes part: one that
+/// was joined to another group cycle may be this trade's.
 fn had_no_other(frame: Frame<'_>, member: &MemberCycle) -> Result<(), Doubt> {
     let cycle = frame.cycle;
     let until = cycle
         .closed_at
         .map(|closed| closed.plus(frame.rules.deadline));
+    let part = member.cycle.as_ref();
     let GroupFacts { books, .. } = frame.facts;
     let has_other = books
         .iter()
         .filter(|book| book.book.market.account == member.account)
-        .flat_map(|book| &book.cycles)
+        .flat_map(|book| book.cycles.iter().map(move |own| (&book.book, own)))
+        .filter(|(book, own)| {
+            part.is_none_or(|(of, part)| (of, part.ordinal) != (*book, own.ordinal))
+        })
+        .map(|(_, own)| own)
         .filter(|own| own.side == cycle.side)
         .filter(|own| own.closed_at.is_none_or(|flat| flat >= cycle.opened_at))
         .any(|own| until.is_none_or(|until| own.opened_at <= until));

@@ -222,7 +222,12 @@ pub fn match_slots(
             order
                 .iter()
                 .filter(|tokened| !slot.legs.contains_key(tokened.member.account))
-                .map(|tokened| (account(tokened), absence(&slots, slot, tokened, rules)))
+                .map(|tokened| {
+                    (
+                        account(tokened),
+                        absence((&slots, slot), members, tokened, rules),
+                    )
+                })
                 .collect()
         })
         .collect();
@@ -433,8 +438,14 @@ fn founding_leg<'a>(slot: &Slot, members: &'a [MemberLegs<'a>]) -> Option<&'a Le
 
 /// How sure it is that a member has no order at a slot: no order of its own that could be the slot's
 /// is anything but surely another's.
-fn absence(slots: &[Slot], slot: &Slot, tokened: &Tokened<'_>, rules: MatchRules<'_>) -> u8 {
+fn absence(
+    (slots, slot): (&[Slot], &Slot),
+    members: &[MemberLegs<'_>],
+    tokened: &Tokened<'_>,
+    rules: MatchRules<'_>,
+) -> u8 {
     let member = tokened.member;
+    let is_read = founding_leg(slot, members).is_some_and(|leg| leg.status.is_some());
     let tolerance_bps = i64::from(rules.price_tolerance_bps);
     let of_leg = |index: usize, (leg, token): (&Leg, &Token)| {
         if token.decides(&slot.token) {
@@ -459,7 +470,8 @@ fn absence(slots: &[Slot], slot: &Slot, tokened: &Tokened<'_>, rules: MatchRules
                 .confidence_of(member.account)
                 .min(at.confidence_of(&slot.founder)),
             None => 0,
-            Some(_) if far <= tolerance_bps => 0,
+            // What an order that is not read filled at is not the price that it wanted.
+            Some(_) if far <= tolerance_bps || !is_read || leg.status.is_none() => 0,
             Some(_) => 100,
         }
     };

@@ -316,3 +316,51 @@ fn a_slot_is_known_by_any_order_of_it_when_its_founder_changes() {
     );
     assert_eq!(all.len(), 2);
 }
+
+#[test]
+fn an_order_nearer_to_another_rung_is_not_surely_the_rung_that_is_left() {
+    // 0.4 percent from rung to rung. The mirror's second order is main's L2; its first stands nearer to
+    // L2 than to L1, which alone is left for it.
+    let rules = rules(&PAIR);
+    let at = |price: &str| {
+        let facts = pair(
+            Account::new("main")
+                .limit("L1", "1.0000")
+                .limit("L2", "1.0040")
+                .fill("L1", 10_000),
+            Account::new("mirror")
+                .limit("L1", price)
+                .limit("L2", "1.0040"),
+        );
+        judged(&rules, &facts, "main/main-L1", "mirror")
+    };
+    assert_eq!(at("1.0010"), (Truth::Lagging, None));
+    assert_eq!(at("1.0025"), (Truth::Unknown, Some(Doubt::CannotCompare)));
+}
+
+#[test]
+fn a_slot_is_known_by_any_order_of_its_chain() {
+    // While only the newest order of a chain is read, it names the slot; then the first one does.
+    let rules = rules(&PAIR);
+    let newest = |account: Account| {
+        account
+            .limit("L1b", "0.2210")
+            .replacing("L1", 500)
+            .fill("L1b", 10_000)
+    };
+    let first = |account: Account| account.limit("L1", "0.2210");
+    let replaced = |account: Account| account.status("L1", OrderStatus::Replaced, 500);
+    let mirror = || Account::new("mirror");
+    let whole = only(
+        &rules,
+        &pair(Account::new("main"), replaced(newest(first(mirror())))),
+    );
+    let slot = &whole.slots[0];
+    assert_eq!(slot.key, "mirror/mirror-L1");
+    assert!(whole.answers_to(slot, "mirror/mirror-L1b"));
+    assert!(
+        !whole.answers_to(slot, "main/mirror-L1b"),
+        "another account's"
+    );
+    assert!(!whole.answers_to(slot, "mirror/mirror-L1c"));
+}

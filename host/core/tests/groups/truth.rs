@@ -303,6 +303,29 @@ fn an_order_that_closed_the_position_before_failed_at_nothing() {
 }
 
 #[test]
+fn what_is_left_of_an_order_that_closed_a_position_is_neither_cancelled_nor_open() {
+    // 100 of the mirror's L1 closed its old long position. What became of the rest says nothing of the
+    // plan: it did fill, and entered nothing.
+    let rules = rules(&PAIR);
+    for status in [OrderStatus::Cancelled, OrderStatus::Open] {
+        let facts = facts(
+            vec![
+                plan("main").fill("L1", 10_000),
+                plan("mirror")
+                    .trade("old", Side::Buy, "100", 5_000)
+                    .trade("L1", Side::Sell, "100", 10_000)
+                    .status("L1", status.clone(), 10_050)
+                    .fill("L2", 10_100),
+            ],
+            &[("main", 60_000), ("mirror", 60_000)],
+        );
+        let closed = (Truth::Unknown, Some(Doubt::Closed));
+        let judged = judged(&rules, &facts, "main/main-L1", "mirror");
+        assert_eq!(judged, closed, "{status:?}");
+    }
+}
+
+#[test]
 fn a_leg_is_complete_when_its_row_says_that_nothing_is_left() {
     // The first part of the order was before the data begin.
     let rules = rules(&PAIR);

@@ -15,7 +15,7 @@ use fillsync_core::leg::Leg;
 use fillsync_core::moment::{self, Answer, Frame, Moment, Readiness};
 use fillsync_core::order::{OrderStatus, PositionSide};
 use fillsync_core::slot::Slot;
-use fillsync_core::time::HostTime;
+use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::{Doubt, Truth};
 use fillsync_core::view::{Role, Shown, View};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +95,9 @@ struct Judge<'a> {
     frame: Frame<'a>,
     is_last: bool,
 }
+
+/// When a position was opened, and when it was flat.
+type Span = (VenueTime, Option<VenueTime>);
 
 fn claim(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
@@ -328,7 +331,11 @@ impl Judge<'_> {
                 || {
                     let leg = cycle.leg(slot, member);
                     let doubt = difference.doubt;
-                    format!("all is known: {doubt:?}, {leg:?}, {:?}", slot.confidences)
+                    format!(
+                        "all is known: {doubt:?}, {leg:?}, {:?}, {}",
+                        slot.confidences,
+                        self.told()
+                    )
                 },
             );
         }
@@ -421,7 +428,7 @@ impl Judge<'_> {
                 let until_ms = if order.is_hidden {
                     sight.orders_ms
                 } else {
-                    sight.proven_ms
+                    sight.proven_ms - LATE_MS
                 };
                 let is_untouched = order.entered_before(until_ms) == 0;
                 works && (is_untouched || !self.history.is_plain)
@@ -554,22 +561,19 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether an account was in its position together with each of those that have an order at a slot.
+    /// Whether an account and those that have an order at a slot were in their positions together.
     fn were_together(&self, slot: &Slot, member: &MemberCycle) -> bool {
         let span = |member: &MemberCycle| {
             let (_, cycle) = member.cycle.as_ref()?;
             Some((cycle.opened_at, cycle.closed_at))
         };
-        let Some(own) = span(member) else {
-            return self.history.is_plain;
-        };
-        let others = slot
-            .legs
-            .keys()
-            .filter_map(|account| self.frame.cycle.member(account));
-        others.filter_map(span).all(|other| {
-            own.1.is_none_or(|closed| other.0 <= closed)
-                && other.1.is_none_or(|closed| own.0 <= closed)
-        })
+        let accounts = slot.legs.keys().chain([&member.account]);
+        let spans: Vec<_> = accounts
+            .filter_map(|account| span(self.frame.cycle.member(account)?))
+            .collect();
+        let together = |one: &Span, two: &Span| one.1.is_none_or(|closed| two.0 <= closed);
+        spans
+            .iter()
+            .all(|one| spans.iter().all(|two| together(one, two)))
     }
 }
