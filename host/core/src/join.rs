@@ -282,9 +282,13 @@ fn sift(
             ended_at.is_some_and(|at| at.plus(rules.deadline) < plan_start.min(from))
         });
         let is_placed_with_it = leg.created_at >= from.minus(rules.settle);
-        // One that was placed before the plan and given up before anybody entered is of a plan before.
+        // One that was placed long before all that entered, or was given up before anybody did, may be
+        // of a plan before.
         let begun = from.max(draft.opened_at);
-        let worked_in_it = ended_at.is_some_and(|at| at >= begun) && !is_from_before;
+        let is_long_placed =
+            leg.created_at.plus(rules.deadline) < plan_start.unwrap_or(from).min(from);
+        let worked_in_it =
+            ended_at.is_some_and(|at| at >= begun) && !is_from_before && !is_long_placed;
         if start.is_some() && (is_placed_with_it || worked_in_it) {
             of_plan.push(leg);
         } else if !is_long_before {
