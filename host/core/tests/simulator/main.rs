@@ -152,6 +152,20 @@ fn nothing_false_is_claimed_of_any_history() {
             let times = tally.said.get(what).copied().unwrap_or(0);
             assert!(times > 100, "{what} was claimed {times} times: {tally:?}");
         }
+        for (what, least) in [
+            ("aligned", 90),
+            ("cancelled", 88),
+            ("lagging", 65),
+            ("missing", 75),
+            ("partial", 85),
+            ("rejected", 88),
+        ] {
+            let percent = tally.percent(("plain by price", what));
+            assert!(
+                percent >= least,
+                "of what is {what} {percent}% is said: {tally}"
+            );
+        }
     }
 }
 
