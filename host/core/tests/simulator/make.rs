@@ -68,6 +68,13 @@ impl History {
             };
             accounts.push(account(random, &name, role, &plans, is_wide));
         }
+        // A source of its own: what becomes of the orders does not depend on how their rows come.
+        let hiding = &mut Random::new(seed.rotate_left(29));
+        for account in &mut accounts {
+            if account.data_begin_ms == 0 && hiding.percent(30) {
+                hide_rows(hiding, account);
+            }
+        }
         let end_ms = plans.last().map_or(0, |plan| plan.exit_ms) + 120_000;
         let mut by_id = BTreeMap::new();
         for (at, account) in accounts.iter().enumerate() {
@@ -219,8 +226,6 @@ fn account(
     allocate(&mut account);
     if !account.is_hedged && random.percent(6) {
         hide_the_beginning(random, &mut account);
-    } else if random.percent(30) {
-        hide_rows(random, &mut account);
     }
     account
 }
