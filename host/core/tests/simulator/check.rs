@@ -216,14 +216,7 @@ impl Judge<'_> {
                 )
             })?;
             // Rows that are later than the settle allows for are told when they come.
-            let lacks_rows = self.history.accounts.iter().any(|account| {
-                let sight = &self.watch.sights[self.account(&account.name)];
-                account
-                    .orders
-                    .iter()
-                    .any(|order| order.lacks_rows(sight.seen_ms))
-            });
-            if !judged || lacks_rows || member.at_least || member.role == Role::Observer {
+            if !judged || self.lacks_rows() || member.at_least || member.role == Role::Observer {
                 continue;
             }
             let legs = cycle.member(&member.account).map(|member| &member.legs);
@@ -361,6 +354,15 @@ impl Judge<'_> {
             }
             None => self.missing(slot, account),
         }
+    }
+
+    /// Whether rows that should have been seen are later than the settle allows for: no proof holds then.
+    fn lacks_rows(&self) -> bool {
+        let accounts = self.history.accounts.iter().zip(&self.watch.sights);
+        accounts.into_iter().any(|(account, sight)| {
+            let mut orders = account.orders.iter();
+            orders.any(|order| order.lacks_rows(sight.seen_ms))
+        })
     }
 
     /// Until when what an order did is known.
