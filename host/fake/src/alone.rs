@@ -64,9 +64,7 @@ pub struct Ready {
 #[derive(Debug, thiserror::Error)]
 pub enum AloneError {
     /// The port cannot be bound: choose another, or 0.
-    #[error(
-        "port {port} of 127.0.0.1 cannot be bound: {source}; choose another, or 0 for any free one"
-    )]
+    #[error("port {port} of 127.0.0.1 cannot be bound; choose another, or 0 for any free one")]
     Port {
         /// The port asked for.
         port: u16,

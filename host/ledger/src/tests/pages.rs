@@ -216,6 +216,29 @@ fn the_same_key_with_other_content_is_told_once_and_the_first_sighting_stays() {
 }
 
 #[test]
+fn an_outage_is_one_gap_that_grows_and_not_one_for_each_try() {
+    let bench = Bench::new();
+    runtime().block_on(async {
+        for to in [20, 25, 40] {
+            let record = PageRecord {
+                gap: gap(10, to),
+                ..page()
+            };
+            bench.ledger.record(record).await.unwrap();
+        }
+        let gaps = bench.reader().gaps(None).unwrap();
+        let told: Vec<_> = gaps.iter().map(|gap| (gap.window, gap.retries)).collect();
+        assert_eq!(told, [(window(10, 40), 2)]);
+        let record = PageRecord {
+            proven: proven(5, 40),
+            ..page()
+        };
+        bench.ledger.record(record).await.unwrap();
+        assert!(bench.reader().gaps(None).unwrap().is_empty());
+    });
+}
+
+#[test]
 fn a_stream_and_a_list_may_tell_one_instant_with_different_precision() {
     let bench = Bench::new();
     runtime().block_on(async {

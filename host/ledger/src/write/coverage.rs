@@ -158,6 +158,23 @@ pub(crate) fn note_gap(
     if proven.contains(gap.window) {
         return Ok(());
     }
+    // While a venue is away every try ends later: that is one gap that grows, not one for each try.
+    let grown = run(
+        connection,
+        "UPDATE OR IGNORE gap SET to_at = ?4, reason = ?5, retries = retries + 1, last_tried = max(last_tried, ?6)
+         WHERE account = ?1 AND category = ?2 AND from_at = ?3 AND to_at < ?4 AND resolved IS NULL AND unfillable = 0",
+        params![
+            account.as_str(),
+            category.as_str(),
+            gap.window.from.us(),
+            gap.window.to.us(),
+            gap.reason,
+            seen_at.us()
+        ],
+    )?;
+    if grown > 0 {
+        return Ok(());
+    }
     run(
         connection,
         "INSERT INTO gap (account, category, from_at, to_at, reason, first_seen, last_tried)
