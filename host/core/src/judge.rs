@@ -149,7 +149,7 @@ fn reference(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<Venu
     }
     if cycle.leg(slot, member).is_none() {
         had_others_surely(frame, slot, member)?;
-        did_not_go_on(frame, slot, member)?;
+        had_no_other(frame, member)?;
     }
     if !is_sure(&member.account) || !is_sure(&slot.founder) {
         return Err(Doubt::CannotCompare);
@@ -263,6 +263,14 @@ fn worked_together(
         let ended_at = ended.ended_at().filter(|_| ended.fills.is_empty());
         let is_over_before =
             ended_at.is_some_and(|at| at.plus(frame.rules.settle) < other.created_at);
+        // One that filled long before the other was placed is of a trade before, which the other's
+        // account had not left yet.
+        let filled_before = ended
+            .completed_at
+            .is_some_and(|at| at.plus(frame.rules.deadline) < other.created_at);
+        if filled_before {
+            return Err(Doubt::AnotherTrade);
+        }
         if is_over_before {
             // Of an order that is not read yet only its fills are known.
             return Err(match other.status {
@@ -272,21 +280,6 @@ fn worked_together(
         }
     }
     Ok(())
-}
-
-/// What a member lacks because it had left the trade before the slot filled may be in its next position:
-/// others can have gone on from one trade to the next without ever being flat.
-fn did_not_go_on(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<(), Doubt> {
-    let left_at = member.cycle.as_ref().and_then(|(_, cycle)| cycle.closed_at);
-    let first = first_counted(frame.rules, frame.cycle, slot).map(|(at, _)| at);
-    let has_left = left_at
-        .zip(first)
-        .is_some_and(|(left, first)| left <= first);
-    if has_left {
-        had_no_other(frame, member)
-    } else {
-        Ok(())
-    }
 }
 
 /// What a member lacks at a slot it lacks where each of its orders near it is surely another's: matched
@@ -355,7 +348,7 @@ fn worked_then(
 }
 
 /// Whether a member had no other position at the time than the one with which it takes part: one that
-/// was joined to another group cycle may be this trade's.
+/// was joined to another group cycle may be this trade's, and hold what the member seems to lack.
 fn had_no_other(frame: Frame<'_>, member: &MemberCycle) -> Result<(), Doubt> {
     let cycle = frame.cycle;
     let until = cycle
