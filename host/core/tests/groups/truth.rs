@@ -172,6 +172,34 @@ fn a_member_in_another_trade_is_held_to_nothing() {
 }
 
 #[test]
+fn an_order_that_filled_long_before_another_was_placed_is_no_mate_of_it() {
+    // Main was still in its trade when it placed the next plan, with an order at the price at which the
+    // mirror had filled long before: main did not fail to follow it there.
+    let rules = rules(&PAIR);
+    let look = |placed_ms: i64| {
+        let facts = facts(
+            vec![
+                Account::new("main")
+                    .limit("L0", "0.2500")
+                    .limit("N1", "0.2210")
+                    .with("N1", |order| {
+                        order.created_at = VenueTime::from_ms(placed_ms);
+                        order.updated_at = VenueTime::from_ms(placed_ms);
+                    })
+                    .fill("L0", 10_000),
+                Account::new("mirror")
+                    .limit("L1", "0.2210")
+                    .fill("L1", 10_000),
+            ],
+            &[("main", 120_000), ("mirror", 120_000)],
+        );
+        judged(&rules, &facts, "main/main-N1", "mirror")
+    };
+    assert_eq!(look(39_000), (Truth::Extra, None));
+    assert_eq!(look(60_000), (Truth::Unknown, Some(Doubt::AnotherTrade)));
+}
+
+#[test]
 fn a_trade_that_is_not_seen_to_go_on_joins_nobody_yet() {
     // Main is not reachable since 15 s; the mirror's fill at 25 s may be of the next trade.
     let rules = rules(&PAIR);
