@@ -1,14 +1,17 @@
-# The two commands of the README, and what they need. Nothing is installed outside rustup's own folder
-# and the project's target folder.
-.PHONY: demo test release bench toolchain
+# The two commands of the README, and what they need. Beside rustup's own folder and the project's target
+# folder, only `tools` installs anything: Debian packages that the tests need and do not find.
+.PHONY: demo test release bench toolchain tools
 
 toolchain:
 	rustup toolchain install
 
+tools:
+	bash tests/tools.sh
+
 demo: toolchain
 	cargo run --locked --package fillsync -- demo
 
-test: toolchain
+test: toolchain tools
 	cargo fmt --all --check
 	cargo fmt --manifest-path plugins/Cargo.toml --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
