@@ -17,7 +17,7 @@ use std::{env, fs};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The components that ship, by name and kind.
-const FIRST_PARTY: [(&str, &str); 8] = [
+const FIRST_PARTY: [(&str, &str); 10] = [
     ("max-count", "Strategy"),
     ("main-master", "Strategy"),
     ("mirror-follows-main", "Strategy"),
@@ -26,6 +26,8 @@ const FIRST_PARTY: [(&str, &str); 8] = [
     ("limit-fill", "Formatter"),
     ("fill-progress", "Formatter"),
     ("plain", "Formatter"),
+    ("slack-blocks", "Formatter"),
+    ("discord-embed", "Formatter"),
 ];
 
 fn main() {

@@ -1,22 +1,20 @@
 //! What a formatter made, as this kind of channel may use it.
 //!
 //! Promise: a raw payload reaches only the kind of channel that it was made for, and only when it is
-//! JSON of a bounded size; anything else is a dead letter whose remedy names the formatter.
+//! within that receiver's rules ([`fillsync_core::raw`]); anything else is a dead letter whose remedy names the formatter.
 
 use fillsync_core::message::{Rendered, RichMessage};
 use fillsync_core::port::{ChannelError, Outgoing};
+use fillsync_core::raw;
 use serde_json::value::RawValue;
 
-/// The largest raw payload that is sent on, in bytes.
-pub(crate) const RAW_BYTES_MAX: usize = 256 * 1024;
-
 /// A message, or JSON that goes out as it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Payload<'a> {
     /// For the channel to render.
     Rich(&'a RichMessage),
-    /// Checked to be JSON.
-    Raw(&'a RawValue),
+    /// Held against the receiver's rules.
+    Raw(Box<RawValue>),
 }
 
 /// The payload for a channel of this kind.
@@ -40,20 +38,15 @@ pub(crate) fn payload<'a>(
             "give this channel a formatter of its own kind in the setting formatter",
         ));
     }
-    if json.len() > RAW_BYTES_MAX {
-        return Err(dead(
-            format!(
-                "the formatter's raw payload has {} bytes; at most {RAW_BYTES_MAX} are sent",
-                json.len()
-            ),
-            "make the formatter write less, or choose another in the setting formatter",
-        ));
-    }
-    serde_json::from_str::<&RawValue>(json)
+    // The formatter's answer was held against the same rules when it was given; a message that was
+    // queued by an older host was not.
+    raw::checked(kind, json)
+        .map_err(|fault| fault.to_string())
+        .and_then(|json| RawValue::from_string(json).map_err(|error| error.to_string()))
         .map(Payload::Raw)
-        .map_err(|error| {
+        .map_err(|fault| {
             dead(
-                format!("the formatter's raw payload is not JSON ({error})"),
+                format!("the formatter's message cannot be sent: {fault}"),
                 "correct the formatter, or choose another in the setting formatter",
             )
         })

@@ -4,8 +4,10 @@
 //! ([`rows`] takes out control characters, [`html`] escapes); a cut message is never longer than its
 //! limit, ends at a line with the number of lines that are missing, and is cut before it is rendered,
 //! so that no tag, no escape and no character is ever split.
-//! Deliberately absent: any receiver's own limits, which are given as [`Limits`].
+//! Deliberately absent: any receiver's own limits, which are given as [`Limits`] and stand in the one
+//! table of `fillsync_core::limits`.
 
+use fillsync_core::limits::MessageLimits;
 use fillsync_core::message::{Line, RichMessage, Span};
 
 /// The longest address that a link may have, in bytes. A longer one is shown as its text only.
@@ -18,6 +20,18 @@ pub struct Limits {
     pub units_max: usize,
     /// Bytes of what is sent, markup included.
     pub bytes_max: usize,
+}
+
+impl Limits {
+    /// Those of a kind of channel, of the house's one table.
+    #[must_use]
+    pub fn of(limits: &MessageLimits) -> Self {
+        let size = |max: u32| usize::try_from(max).unwrap_or(usize::MAX);
+        Self {
+            units_max: size(limits.units_max),
+            bytes_max: size(limits.bytes_max),
+        }
+    }
 }
 
 /// How long something is, in both ways of counting.

@@ -8,6 +8,7 @@ use crate::amount::Quantity;
 use crate::coverage::Window;
 use crate::execution::{Execution, VenueKind};
 use crate::id::{AccountName, Category, ChannelName, OrderId, Symbol};
+use crate::limits::MessageLimits;
 use crate::message::Rendered;
 use crate::order::{Lane, Order};
 use crate::time::{HostTime, VenueTime};
@@ -283,8 +284,8 @@ pub trait Channel: Send + Sync {
     fn name(&self) -> &ChannelName;
     /// Its kind ("telegram").
     fn kind(&self) -> &'static str;
-    /// The longest message it takes, in characters.
-    fn characters_max(&self) -> usize;
+    /// What its kind takes.
+    fn limits(&self) -> &'static MessageLimits;
     /// Whether a message that was sent can be edited.
     fn can_edit(&self) -> bool;
     /// The shortest time between two messages, by the receiver's published pace.

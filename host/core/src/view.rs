@@ -139,6 +139,12 @@ impl View {
     }
 }
 
+/// The hash that a view of this JSON has, as [`View::hash`] makes it.
+#[must_use]
+pub fn hash_of_json(json: &str) -> String {
+    hex(&Sha256::digest(json.as_bytes()))
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {

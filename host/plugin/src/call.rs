@@ -3,17 +3,16 @@
 //! Keeps law 8: whatever the code does in here, the caller gets an answer that can be used or an
 //! error with a class, within the limits. Keeps law 4: nothing of one call is left for the next.
 
-use crate::bindings::formatter::exports::fillsync::plugin::formatter::FormatterError;
-use crate::bindings::strategy::exports::fillsync::plugin::strategy::StrategyError;
-use crate::bindings::{FormatterPluginPre, StrategyPluginPre};
-use crate::convert;
+use crate::contract::{Formatter, Prepared, Strategy, v1};
 use crate::engine::{PluginEngine, TICK};
 use crate::error::{CallError, one_line};
 use crate::limits::{Limits, MESSAGE_CHARACTERS_MAX, MESSAGE_LINES_MAX, bytes};
 use crate::store::{Call, LogLevel, LogLine};
 use fillsync_core::alert::Alert;
 use fillsync_core::id::ChannelName;
-use fillsync_core::message::{Rendered, Span};
+use fillsync_core::limits::MessageLimits;
+use fillsync_core::message::{Rendered, RichMessage, Span};
+use fillsync_core::raw;
 use fillsync_core::view::{Shown, View, check_answer};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -26,8 +25,10 @@ pub struct Target {
     pub channel: ChannelName,
     /// Its kind ("telegram").
     pub kind: String,
-    /// The longest message it takes, in characters.
-    pub characters_max: u32,
+    /// What it takes.
+    pub limits: MessageLimits,
+    /// Whether the message replaces one that was sent; else it is a message of its own.
+    pub edits: bool,
 }
 
 /// What a call used, and what the plugin wrote meanwhile.
@@ -66,15 +67,9 @@ pub struct Remark {
     pub message: String,
 }
 
-/// A component linked to its world, from which instances are made.
-pub(crate) enum Prepared {
-    Strategy(StrategyPluginPre<Call>),
-    Formatter(FormatterPluginPre<Call>),
-}
-
 /// The store of a call and its bounds.
-struct Session<'a> {
-    store: Store<Call>,
+pub(crate) struct Session<'a> {
+    pub(crate) store: Store<Call>,
     limits: &'a Limits,
     started: Instant,
 }
@@ -117,7 +112,7 @@ impl<'a> Session<'a> {
     }
 
     /// What an error of the engine means.
-    fn translate(&self, error: &wasmtime::Error) -> CallError {
+    pub(crate) fn translate(&self, error: &wasmtime::Error) -> CallError {
         let call = self.store.data();
         if let Some(asked) = call.denied {
             return CallError::Memory {
@@ -176,119 +171,22 @@ macro_rules! step {
         result.map_err(|error| $session.translate(&error))?
     }};
 }
-
-/// Takes the settings in a fresh instance, as every question does first.
-macro_rules! configured {
-    ($session:ident, $plugin:ident, $settings:ident) => {{
-        let remarks = step!(
-            $session,
-            $plugin
-                .fillsync_plugin_settings()
-                .call_configure(&mut $session.store, $settings)
-        );
-        remarks
-            .into_iter()
-            .map(|remark| Remark {
-                path: one_line(&remark.path),
-                is_error: matches!(remark.severity, Severity::Error),
-                message: one_line(&remark.message),
-            })
-            .collect::<Vec<Remark>>()
-    }};
-}
-
-impl Prepared {
-    /// Asks for the plugin's card.
-    pub(crate) fn describe(
-        &self,
-        engine: &PluginEngine,
-        limits: &Limits,
-    ) -> Result<RawInfo, CallError> {
-        let mut session = Session::open(engine, limits)?;
-        macro_rules! describe {
-            ($pre:ident, $world:ident) => {{
-                use crate::bindings::$world::exports::fillsync::plugin::description::Kind;
-                let plugin = step!(session, $pre.instantiate(&mut session.store));
-                let info = step!(
-                    session,
-                    plugin
-                        .fillsync_plugin_description()
-                        .call_describe(&mut session.store)
-                );
-                RawInfo {
-                    name: info.name,
-                    version: info.version,
-                    is_strategy: matches!(info.kind, Kind::Strategy),
-                    summary: info.summary,
-                    settings_schema: info.settings_schema,
-                    attributes: info.attributes,
-                }
-            }};
-        }
-        Ok(match self {
-            Self::Strategy(pre) => describe!(pre, strategy),
-            Self::Formatter(pre) => describe!(pre, formatter),
-        })
-    }
-
-    /// Gives the settings to an instance that is asked nothing else.
-    pub(crate) fn configure(
-        &self,
-        engine: &PluginEngine,
-        limits: &Limits,
-        settings: &str,
-    ) -> Result<Vec<Remark>, CallError> {
-        let mut session = Session::open(engine, limits)?;
-        Ok(match self {
-            Self::Strategy(pre) => {
-                use crate::bindings::strategy::exports::fillsync::plugin::settings::Severity;
-                let plugin = step!(session, pre.instantiate(&mut session.store));
-                configured!(session, plugin, settings)
-            }
-            Self::Formatter(pre) => {
-                use crate::bindings::formatter::exports::fillsync::plugin::settings::Severity;
-                let plugin = step!(session, pre.instantiate(&mut session.store));
-                configured!(session, plugin, settings)
-            }
-        })
-    }
-}
+pub(crate) use step;
 
 /// Asks a strategy.
 pub(crate) fn decide(
     engine: &PluginEngine,
-    pre: &StrategyPluginPre<Call>,
+    strategy: &Strategy,
     limits: &Limits,
     settings: &str,
     view: &View,
 ) -> Result<(Vec<Shown>, CallReport), CallError> {
-    use crate::bindings::strategy::exports::fillsync::plugin::settings::Severity;
     let mut session = Session::open(engine, limits)?;
-    let plugin = step!(session, pre.instantiate(&mut session.store));
-    refuse(configured!(session, plugin, settings))?;
-    let question = convert::view(view);
-    let answer = step!(
-        session,
-        plugin
-            .fillsync_plugin_strategy()
-            .call_decide(&mut session.store, &question)
-    );
-    let decision = answer.map_err(|error| match error {
-        StrategyError::Undecided(reason) => CallError::Undecided {
-            reason: one_line(&reason),
-        },
-        StrategyError::InvalidView(reason) => CallError::Failed {
-            reason: one_line(&format!("it cannot read the view: {reason}")),
-        },
-        StrategyError::Internal(reason) => CallError::Failed {
-            reason: one_line(&reason),
-        },
-    })?;
-    let rows = decision
-        .shown
-        .into_iter()
-        .map(|row| (row.account, row.count, row.note))
-        .collect();
+    let rows = match strategy {
+        Strategy::V1(pre) => v1::decide(&mut session, pre, settings, view),
+        #[cfg(test)]
+        Strategy::Next(pre) => crate::contract::next::decide(&mut session, pre, settings, view),
+    }?;
     let shown = check_answer(view, rows)?;
     Ok((shown, session.report()))
 }
@@ -296,42 +194,61 @@ pub(crate) fn decide(
 /// Asks a formatter.
 pub(crate) fn format(
     engine: &PluginEngine,
-    pre: &FormatterPluginPre<Call>,
+    formatter: &Formatter,
     limits: &Limits,
     settings: &str,
     alert: &Alert,
     target: &Target,
 ) -> Result<(Rendered, CallReport), CallError> {
-    use crate::bindings::formatter::exports::fillsync::plugin::settings::Severity;
     let mut session = Session::open(engine, limits)?;
-    let plugin = step!(session, pre.instantiate(&mut session.store));
-    refuse(configured!(session, plugin, settings))?;
-    let event = convert::event(alert);
-    let to = convert::target(target);
-    let answer = step!(
-        session,
-        plugin
-            .fillsync_plugin_formatter()
-            .call_format(&mut session.store, &event, &to)
-    );
-    let rendered = answer.map_err(|error| match error {
-        FormatterError::Unsupported(reason) => CallError::Unsupported {
-            reason: one_line(&reason),
-        },
-        FormatterError::InvalidAlert(reason) => CallError::Failed {
-            reason: one_line(&format!("it cannot read the alert: {reason}")),
-        },
-        FormatterError::Internal(reason) => CallError::Failed {
-            reason: one_line(&reason),
-        },
-    })?;
-    let rendered = convert::rendered(rendered);
-    check_message(&rendered, target)?;
+    let rendered = match formatter {
+        Formatter::V1(pre) => v1::format(&mut session, pre, settings, alert, target),
+    }?;
+    let rendered = check_message(rendered, target)?;
     Ok((rendered, session.report()))
 }
 
+/// Asks for the plugin's card.
+pub(crate) fn describe(
+    engine: &PluginEngine,
+    prepared: &Prepared,
+    limits: &Limits,
+) -> Result<RawInfo, CallError> {
+    let mut session = Session::open(engine, limits)?;
+    match prepared {
+        Prepared::Strategy(Strategy::V1(pre)) => v1::describe_strategy(&mut session, pre),
+        Prepared::Formatter(Formatter::V1(pre)) => v1::describe_formatter(&mut session, pre),
+        #[cfg(test)]
+        Prepared::Strategy(Strategy::Next(pre)) => {
+            crate::contract::next::describe(&mut session, pre)
+        }
+    }
+}
+
+/// Gives the settings to an instance that is asked nothing else.
+pub(crate) fn configure(
+    engine: &PluginEngine,
+    prepared: &Prepared,
+    limits: &Limits,
+    settings: &str,
+) -> Result<Vec<Remark>, CallError> {
+    let mut session = Session::open(engine, limits)?;
+    match prepared {
+        Prepared::Strategy(Strategy::V1(pre)) => {
+            v1::configure_strategy(&mut session, pre, settings)
+        }
+        Prepared::Formatter(Formatter::V1(pre)) => {
+            v1::configure_formatter(&mut session, pre, settings)
+        }
+        #[cfg(test)]
+        Prepared::Strategy(Strategy::Next(pre)) => {
+            crate::contract::next::configure(&mut session, pre, settings)
+        }
+    }
+}
+
 /// Settings that were taken when the plugin was loaded must still be taken.
-fn refuse(remarks: Vec<Remark>) -> Result<(), CallError> {
+pub(crate) fn refuse(remarks: Vec<Remark>) -> Result<(), CallError> {
     match remarks.into_iter().find(|remark| remark.is_error) {
         Some(remark) => Err(CallError::Settings {
             reason: format!("{} {}", remark.path, remark.message)
@@ -342,52 +259,45 @@ fn refuse(remarks: Vec<Remark>) -> Result<(), CallError> {
     }
 }
 
-/// Whether a message can go to its target.
-fn check_message(rendered: &Rendered, target: &Target) -> Result<(), CallError> {
+/// The message as it can go to its target.
+fn check_message(rendered: Rendered, target: &Target) -> Result<Rendered, CallError> {
     match rendered {
-        Rendered::Rich(message) => {
-            if message.lines.len() > MESSAGE_LINES_MAX {
-                let what = format!("{} lines; at most {MESSAGE_LINES_MAX}", message.lines.len());
-                return Err(CallError::OutputTooLarge { what });
-            }
-            let spans = || message.title.iter().chain(message.lines.iter().flatten());
-            let characters: usize = spans().map(|span| span.as_plain().chars().count()).sum();
-            if characters > MESSAGE_CHARACTERS_MAX {
-                let what = format!("{characters} characters; at most {MESSAGE_CHARACTERS_MAX}");
-                return Err(CallError::OutputTooLarge { what });
-            }
-            if spans().all(|span| span.as_plain().trim().is_empty()) {
-                return Err(CallError::Message {
-                    what: "it is empty".to_owned(),
-                });
-            }
-            spans().try_for_each(check_span)
-        }
+        Rendered::Rich(message) => check_rich(&message).map(|()| Rendered::Rich(message)),
         Rendered::Raw { channel_kind, json } => {
-            if *channel_kind != target.kind {
+            if channel_kind != target.kind {
                 let what = format!(
                     "it is made for a channel of the kind {:?}, and {} is of the kind {:?}",
-                    one_line(channel_kind),
+                    one_line(&channel_kind),
                     target.channel,
                     target.kind
                 );
                 return Err(CallError::Message { what });
             }
-            if json.len() > MESSAGE_CHARACTERS_MAX {
-                let what = format!(
-                    "{}; at most {}",
-                    bytes(json.len()),
-                    bytes(MESSAGE_CHARACTERS_MAX)
-                );
-                return Err(CallError::OutputTooLarge { what });
-            }
-            serde_json::from_str::<serde::de::IgnoredAny>(json)
-                .map(drop)
-                .map_err(|error| CallError::Message {
-                    what: format!("its payload is not JSON: {error}"),
-                })
+            let json = raw::checked(&channel_kind, &json).map_err(|fault| CallError::Message {
+                what: one_line(&fault.to_string()),
+            })?;
+            Ok(Rendered::Raw { channel_kind, json })
         }
     }
+}
+
+fn check_rich(message: &RichMessage) -> Result<(), CallError> {
+    if message.lines.len() > MESSAGE_LINES_MAX {
+        let what = format!("{} lines; at most {MESSAGE_LINES_MAX}", message.lines.len());
+        return Err(CallError::OutputTooLarge { what });
+    }
+    let spans = || message.title.iter().chain(message.lines.iter().flatten());
+    let characters: usize = spans().map(|span| span.as_plain().chars().count()).sum();
+    if characters > MESSAGE_CHARACTERS_MAX {
+        let what = format!("{characters} characters; at most {MESSAGE_CHARACTERS_MAX}");
+        return Err(CallError::OutputTooLarge { what });
+    }
+    if spans().all(|span| span.as_plain().trim().is_empty()) {
+        return Err(CallError::Message {
+            what: "it is empty".to_owned(),
+        });
+    }
+    spans().try_for_each(check_span)
 }
 
 fn check_span(span: &Span) -> Result<(), CallError> {

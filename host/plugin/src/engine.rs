@@ -4,8 +4,8 @@
 //! no 64-bit memories, no relaxed SIMD, NaNs made canonical, so that an answer depends on nothing but
 //! its question (law 4). There is no WASI in this build.
 
-use crate::bindings::{formatter, strategy};
 use crate::cache::CompileCache;
+use crate::contract::v1::bindings::{formatter, strategy};
 use crate::error::{EngineError, one_line};
 use crate::limits::{CEILING, INSTANCES_MAX, MEMORIES_MAX, STACK_BYTES, TABLES_MAX};
 use crate::store::Call;

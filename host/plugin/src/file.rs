@@ -5,6 +5,7 @@
 //! core module that wit-bindgen made (as `cargo build --target wasm32-unknown-unknown` leaves it) is
 //! turned into the component that it describes, so that authors need no further tool.
 
+use crate::contract::{SPOKEN, Version};
 use crate::error::{PluginKind, Rejection, Stage, one_line};
 use crate::limits::{Limits, bytes};
 use std::borrow::Cow;
@@ -13,8 +14,6 @@ use wasmparser::{Encoding, Parser, Payload, Validator};
 
 /// The package of the contract.
 const PACKAGE: &str = "fillsync:plugin/";
-/// The major version that this host speaks.
-const MAJOR: &str = "1";
 /// What a plugin may import: the log, and interfaces that have types only.
 const IMPORTS: [&str; 4] = ["log", "types", "alert", "message"];
 /// How deep components may be nested in each other before the file is refused.
@@ -24,6 +23,7 @@ const NESTING_MAX: usize = 64;
 pub(crate) struct Checked<'a> {
     pub(crate) component: Cow<'a, [u8]>,
     pub(crate) kind: PluginKind,
+    pub(crate) version: Version,
 }
 
 /// Makes a component of a core module that has a world described in it, as wit-bindgen leaves it.
@@ -66,8 +66,12 @@ pub(crate) fn check<'a>(file: &'a [u8], limits: &Limits) -> Result<Checked<'a>, 
     validate(&component)?;
     let surface = guarded(|| surface(&component)).map_err(unreadable)?;
     check_imports(&surface.imports)?;
-    let kind = check_world(&surface.exports)?;
-    Ok(Checked { component, kind })
+    let (kind, version) = check_world(&surface.exports)?;
+    Ok(Checked {
+        component,
+        kind,
+        version,
+    })
 }
 
 fn as_component(file: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
@@ -194,14 +198,11 @@ fn ours(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(PACKAGE)?.split_once('@')
 }
 
-fn speaks(version: &str) -> bool {
-    version.split('.').next() == Some(MAJOR) && !version.contains(['-', '+'])
-}
-
 fn check_imports(imports: &[String]) -> Result<(), Rejection> {
     for import in imports {
         match ours(import) {
-            Some((interface, version)) if IMPORTS.contains(&interface) && speaks(version) => {}
+            Some((interface, version))
+                if IMPORTS.contains(&interface) && Version::of(interface, version).is_some() => {}
             Some((interface, version)) if IMPORTS.contains(&interface) => {
                 return Err(wrong_version(Stage::Imports, interface, version));
             }
@@ -231,12 +232,12 @@ const ONLY_OURS: &str = "a plugin may import fillsync:plugin/log and nothing els
 fn wrong_version(stage: Stage, interface: &str, version: &str) -> Rejection {
     let version = one_line(version);
     let cause = format!(
-        "it is made for {PACKAGE}{interface}@{version}; this host speaks version {MAJOR}.x of the contract"
+        "it is made for {PACKAGE}{interface}@{version}; this host speaks version {SPOKEN} of the contract"
     );
     Rejection::new(stage, cause).hint("build it against wit/v1 of this fillsync")
 }
 
-fn check_world(exports: &[String]) -> Result<PluginKind, Rejection> {
+fn check_world(exports: &[String]) -> Result<(PluginKind, Version), Rejection> {
     let find = |wanted: &str| {
         exports
             .iter()
@@ -263,9 +264,8 @@ fn check_world(exports: &[String]) -> Result<PluginKind, Rejection> {
             return Err(Rejection::new(Stage::World, cause).hint(hint));
         }
     };
-    if !speaks(version) {
-        return Err(wrong_version(Stage::World, kind.as_str(), version));
-    }
+    let spoken = Version::of(kind.as_str(), version)
+        .ok_or_else(|| wrong_version(Stage::World, kind.as_str(), version))?;
     for needed in ["description", "settings"] {
         if find(needed).is_none() {
             let cause = format!("it does not export {PACKAGE}{needed}");
@@ -273,7 +273,7 @@ fn check_world(exports: &[String]) -> Result<PluginKind, Rejection> {
                 .hint("target the world strategy-plugin or formatter-plugin of wit/v1"));
         }
     }
-    Ok(kind)
+    Ok((kind, spoken))
 }
 
 /// Runs a parser on hostile bytes; a panic in it becomes an error.

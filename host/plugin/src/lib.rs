@@ -6,11 +6,14 @@
 //! and log bounded, and no capability but a log line (laws 4, 8 and 15). Deliberately absent: files,
 //! watching, clocks and logging, which belong to the daemon; and WASI.
 
-mod bindings;
+// The tests that are shared with those outside of the package name it from there.
+#[cfg(test)]
+extern crate self as fillsync_plugin_host;
+
 mod breaker;
 mod cache;
 mod call;
-mod convert;
+mod contract;
 mod embedded;
 mod engine;
 mod error;

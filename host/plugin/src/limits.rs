@@ -46,7 +46,7 @@ pub const LOG_LINE_BYTES_MAX: usize = 1024;
 pub const LOG_BYTES_MAX: usize = 64 * 1024;
 /// Lines of one message.
 pub const MESSAGE_LINES_MAX: usize = 500;
-/// Characters of one message, or bytes of one raw payload.
+/// Characters of one message; of a raw payload, [`fillsync_core::limits::RAW_BYTES_MAX`] bytes.
 pub const MESSAGE_CHARACTERS_MAX: usize = 64 * 1024;
 
 const MIB: usize = 1024 * 1024;

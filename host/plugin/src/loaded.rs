@@ -4,8 +4,8 @@
 //! stage on the bytes in memory and ends in an immutable value or a [`Rejection`], so that a swap is
 //! the exchange of one pointer (law 15).
 
-use crate::bindings::{FormatterPluginPre, StrategyPluginPre};
-use crate::call::{self, CallReport, Prepared, RawInfo, Remark, Target};
+use crate::call::{self, CallReport, RawInfo, Remark, Target};
+use crate::contract::{Formatter, Prepared, Strategy, Version, v1};
 use crate::engine::PluginEngine;
 use crate::error::{CallError, PluginKind, Rejection, Stage, one_line};
 use crate::file;
@@ -80,7 +80,7 @@ impl PluginEngine {
     ) -> Result<Arc<Loaded>, Rejection> {
         let checked = file::check(bytes, limits)?;
         let settings = canonical_settings(settings_json)?;
-        let prepared = self.prepare(&checked.component, checked.kind)?;
+        let prepared = self.prepare(&checked.component, checked.kind, checked.version)?;
         let card = self.describe(&prepared, checked.kind, limits)?;
         check_schema(&card.settings_schema, &settings)?;
         let settings = settings.to_string();
@@ -99,7 +99,12 @@ impl PluginEngine {
         Ok(Arc::new(loaded))
     }
 
-    fn prepare(&self, component: &[u8], kind: PluginKind) -> Result<Prepared, Rejection> {
+    fn prepare(
+        &self,
+        component: &[u8],
+        kind: PluginKind,
+        version: Version,
+    ) -> Result<Prepared, Rejection> {
         let compiled: Component = file::guarded(|| {
             self.compile(component)
                 .map_err(|error| format!("{error:#}"))
@@ -114,25 +119,29 @@ impl PluginEngine {
             )
             .hint("build it against wit/v1 of this fillsync")
         };
-        match kind {
-            PluginKind::Strategy => {
-                let pre = self
-                    .strategy_linker()
-                    .instantiate_pre(&compiled)
-                    .map_err(link)?;
-                StrategyPluginPre::new(pre)
-                    .map(Prepared::Strategy)
+        let linker = match kind {
+            PluginKind::Strategy => self.strategy_linker(),
+            PluginKind::Formatter => self.formatter_linker(),
+        };
+        let pre = linker.instantiate_pre(&compiled).map_err(link)?;
+        match (kind, version) {
+            (PluginKind::Strategy, Version::V1) => v1::StrategyPluginPre::new(pre)
+                .map(|pre| Prepared::Strategy(Strategy::V1(pre)))
+                .map_err(link),
+            (PluginKind::Formatter, Version::V1) => v1::FormatterPluginPre::new(pre)
+                .map(|pre| Prepared::Formatter(Formatter::V1(pre)))
+                .map_err(link),
+            #[cfg(test)]
+            (PluginKind::Strategy, Version::Next) => {
+                crate::contract::next::StrategyPluginPre::new(pre)
+                    .map(|pre| Prepared::Strategy(Strategy::Next(pre)))
                     .map_err(link)
             }
-            PluginKind::Formatter => {
-                let pre = self
-                    .formatter_linker()
-                    .instantiate_pre(&compiled)
-                    .map_err(link)?;
-                FormatterPluginPre::new(pre)
-                    .map(Prepared::Formatter)
-                    .map_err(link)
-            }
+            #[cfg(test)]
+            (PluginKind::Formatter, Version::Next) => Err(Rejection::new(
+                Stage::World,
+                "there is no formatter of this version",
+            )),
         }
     }
 
@@ -142,11 +151,7 @@ impl PluginEngine {
         kind: PluginKind,
         limits: &Limits,
     ) -> Result<Card, Rejection> {
-        let ask = || {
-            prepared
-                .describe(self, limits)
-                .map_err(|error| at_first_call(&error))
-        };
+        let ask = || call::describe(self, prepared, limits).map_err(|error| at_first_call(&error));
         let card = read_card(ask()?, kind)?;
         if card != read_card(ask()?, kind)? {
             let cause = "its card differs from one call to the next";
@@ -162,14 +167,12 @@ impl PluginEngine {
         limits: &Limits,
         settings: &str,
     ) -> Result<Vec<Remark>, Rejection> {
-        let remarks = prepared
-            .configure(self, limits, settings)
-            .map_err(|error| {
-                Rejection::new(
-                    Stage::Configure,
-                    format!("while it took its settings {error}"),
-                )
-            })?;
+        let remarks = call::configure(self, prepared, limits, settings).map_err(|error| {
+            Rejection::new(
+                Stage::Configure,
+                format!("while it took its settings {error}"),
+            )
+        })?;
         match remarks.iter().find(|remark| remark.is_error) {
             Some(remark) => {
                 let place = if remark.path.is_empty() {

@@ -16,6 +16,7 @@ use fillsync_core::amount::{Money, Price, Quantity};
 use fillsync_core::execution::Side;
 use fillsync_core::id::{AccountName, ChannelName, Currency, GroupName, Symbol};
 use fillsync_core::leg::LegState;
+use fillsync_core::limits::STDOUT;
 use fillsync_core::order::PositionSide;
 use fillsync_core::slot::SlotMatch;
 use fillsync_core::time::VenueTime;
@@ -170,11 +171,14 @@ fn leg(slot: u32, filled: bool) -> Made<ViewLeg> {
     })
 }
 
+/// A kind of channel that takes anything: what a receiver's own rules say of a payload may change, and
+/// must not keep out a plugin that was taken before.
 fn target() -> Made<Target> {
     Ok(Target {
         channel: ChannelName::new("ops")?,
         kind: "stdout".to_owned(),
-        characters_max: 4096,
+        limits: STDOUT,
+        edits: false,
     })
 }
 

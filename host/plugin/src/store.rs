@@ -3,8 +3,8 @@
 //! A store lives for one question and is dropped with everything that the plugin made; a plugin that
 //! trapped cannot be entered again, so there is nothing to reset. Deliberately absent: any capability.
 
-use crate::bindings::formatter::fillsync::plugin::{alert, message};
-use crate::bindings::strategy::fillsync::plugin::{log, types};
+use crate::contract::v1::bindings::formatter::fillsync::plugin::{alert, message};
+use crate::contract::v1::bindings::strategy::fillsync::plugin::{log, types};
 use crate::limits::{
     INSTANCES_MAX, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MEMORIES_MAX,
     TABLE_ELEMENTS_MAX, TABLES_MAX,

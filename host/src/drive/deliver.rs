@@ -280,7 +280,8 @@ impl Deliverer {
         let target = Target {
             channel: self.channel.name().clone(),
             kind: self.channel.kind().to_owned(),
-            characters_max: u32::try_from(self.channel.characters_max()).unwrap_or(u32::MAX),
+            limits: *self.channel.limits(),
+            edits: row.message_id.is_some() && self.channel.can_edit(),
         };
         let (plugins, formatter) = (Arc::clone(&self.plugins), self.formatter.clone());
         let (alert, now) = (row.alert.clone(), self.clock.now());

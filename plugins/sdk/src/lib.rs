@@ -60,7 +60,7 @@ pub mod alert {
 /// The question of a formatter, and its answer.
 pub mod formatter {
     pub use crate::formatter_world::exports::fillsync::plugin::formatter::{
-        FormatterError, Target,
+        FormatterError, MessageLimits, Target,
     };
     pub use crate::formatter_world::fillsync::plugin::message::{
         Link, RawMessage, Rendered, RichMessage, Span,

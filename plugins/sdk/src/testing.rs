@@ -86,6 +86,7 @@ pub fn view(members: &[Member]) -> View {
                 reference_price: Some(format!("0.22{ordinal}5")),
                 matched_by: SlotMatch::Token,
                 confidence: 100,
+                attributes: Vec::new(),
             })
             .collect(),
         members,
@@ -147,5 +148,6 @@ fn leg(slot: u32, filled: bool) -> Leg {
         } else {
             Truth::Unfilled
         },
+        attributes: Vec::new(),
     }
 }

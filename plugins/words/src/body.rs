@@ -135,9 +135,22 @@ pub(crate) fn divergence(event: &Event, divergence: &Divergence) -> Words {
     words
 }
 
+/// The accounts of a divergence and what is true of each: "MAIN", "filled 12:00:01Z".
+#[must_use]
+pub fn leg_parts(divergence: &Divergence) -> Vec<(String, String)> {
+    let parts = divergence.legs.iter();
+    parts
+        .map(|leg| (account(&leg.account), state(leg)))
+        .collect()
+}
+
 /// "MAIN filled 12:00:01Z" or "MIRROR still open 0/150 (checked 12:00:31Z)".
 fn leg(leg: &DivergenceLeg) -> String {
-    let mut text = format!("{} {}", account(&leg.account), truth_phrase(leg.truth));
+    format!("{} {}", account(&leg.account), state(leg))
+}
+
+fn state(leg: &DivergenceLeg) -> String {
+    let mut text = truth_phrase(leg.truth).to_owned();
     let shows_quantity = match leg.truth {
         Truth::Lagging | Truth::Partial | Truth::Cancelled | Truth::Rejected => true,
         Truth::Extra | Truth::Unfilled | Truth::Aligned | Truth::Pending => false,

@@ -6,12 +6,15 @@
 //! escapes for itself.
 
 mod body;
+mod part;
 mod phrase;
 
-pub use phrase::{clock, count_phrase, detail, headline, truth_phrase};
+pub use body::leg_parts;
+pub use part::{fitting, parts, units};
+pub use phrase::{clock, count_phrase, date_time, detail, headline, place, truth_phrase};
 
 use fillsync_plugin::alert::{Body, Event};
-use fillsync_plugin::formatter::{Rendered, RichMessage, Span};
+use fillsync_plugin::formatter::{Rendered, RichMessage, Span, Target};
 
 /// A message of plain lines under a strong title.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,6 +59,16 @@ impl Words {
     /// As a reader sees it without markup.
     #[must_use]
     pub fn plain(&self) -> String {
+        let (title, lines) = self.plain_parts();
+        std::iter::once(title)
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Title and lines as a reader sees them without markup.
+    #[must_use]
+    pub fn plain_parts(&self) -> (String, Vec<String>) {
         let text = |spans: &Vec<Span>| {
             spans
                 .iter()
@@ -65,12 +78,26 @@ impl Words {
                 })
                 .collect::<String>()
         };
-        std::iter::once(&self.title)
-            .chain(&self.lines)
-            .map(text)
-            .collect::<Vec<_>>()
-            .join("\n")
+        (text(&self.title), self.lines.iter().map(text).collect())
     }
+}
+
+/// The target's bound on a part of a raw payload.
+#[must_use]
+pub fn limit(target: &Target, part: &str) -> Option<usize> {
+    let found = target.limits.raw.iter().find(|(name, _)| name == part);
+    found.and_then(|(_, max)| usize::try_from(*max).ok())
+}
+
+/// What stands first where a later truth cannot replace the message that was sent.
+#[must_use]
+pub fn revision_note(event: &Event, target: &Target) -> Option<String> {
+    (event.revision > 0 && !target.edits).then(|| {
+        format!(
+            "✏️ instead of what was said before (revision {})",
+            event.revision
+        )
+    })
 }
 
 /// The default words of an alert, whatever its kind.

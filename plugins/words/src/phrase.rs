@@ -15,6 +15,35 @@ pub fn clock(us: i64) -> String {
     )
 }
 
+/// "2025-11-21T12:00:03Z" of microseconds since 1970, for receivers that show it in their own zone.
+#[must_use]
+pub fn date_time(us: i64) -> String {
+    // Days to a date: the era is 400 years, the year begins in March.
+    let days = us.div_euclid(86_400_000_000) + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{}", clock(us))
+}
+
+/// Where an alert belongs: its group, symbol and cycle, those that it has.
+#[must_use]
+pub fn place(event: &Event) -> Vec<String> {
+    let group = event.group.clone();
+    let symbol = event.symbol.clone();
+    let cycle = event.cycle.map(|cycle| format!("cycle {cycle}"));
+    [group, symbol, cycle].into_iter().flatten().collect()
+}
+
 /// "MAIN" or "MIRROR" for an account of that name, else its role with its name: "MIRROR mirror-2".
 #[must_use]
 pub(crate) fn account(account: &Account) -> String {

@@ -129,6 +129,7 @@ fn the_divergence_layout() {
         quantity: "150".to_owned(),
         filled_us,
         checked_us,
+        attributes: Vec::new(),
     };
     let divergence = Divergence {
         slot: 2,
@@ -173,4 +174,18 @@ fn fillsyncs_own_matters_have_a_remedy() {
         text(Body::System(system)),
         "ℹ️ FILLSYNC  key-refused\nthe venue refuses the key of main\n→ make a new read-only key"
     );
+}
+
+#[test]
+fn a_time_with_its_day() {
+    for (us, text) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (NOON, "2025-11-21T12:00:00Z"),
+        (1_709_164_800_000_000, "2024-02-29T00:00:00Z"),
+        (-1_000_000, "1969-12-31T23:59:59Z"),
+        (4_107_542_399_999_999, "2100-02-28T23:59:59Z"),
+        (4_107_542_400_000_000, "2100-03-01T00:00:00Z"),
+    ] {
+        assert_eq!(super::date_time(us), text);
+    }
 }

@@ -1,9 +1,10 @@
 //! The channel that writes to a sink.
 
-use super::config::{CHARACTERS_MAX, KIND, Sink};
+use super::config::{KIND, Sink};
 use super::wire;
 use async_trait::async_trait;
 use fillsync_core::id::ChannelName;
+use fillsync_core::limits::{MessageLimits, STDOUT};
 use fillsync_core::port::{Channel, ChannelError, Outgoing, Receipt};
 use std::io::ErrorKind;
 use std::sync::PoisonError;
@@ -33,8 +34,8 @@ impl Channel for Stdout {
         KIND
     }
 
-    fn characters_max(&self) -> usize {
-        CHARACTERS_MAX
+    fn limits(&self) -> &'static MessageLimits {
+        &STDOUT
     }
 
     fn can_edit(&self) -> bool {

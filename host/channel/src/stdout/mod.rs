@@ -13,4 +13,4 @@ mod wire;
 mod tests;
 
 pub use client::Stdout;
-pub use config::{CHARACTERS_MAX, KIND, Sink};
+pub use config::{KIND, Sink};

@@ -1,18 +1,16 @@
 //! The form of a message on standard output: its lines, then one blank line.
 
-use super::config::{CHARACTERS_MAX, KIND};
+use super::config::KIND;
 use crate::payload::{Payload, payload};
 use crate::render::{self, Limits};
+use fillsync_core::limits::STDOUT;
 use fillsync_core::port::{ChannelError, Outgoing};
 
 /// The bytes of a message, the blank line included.
 pub(super) fn message(outgoing: &Outgoing) -> Result<Vec<u8>, ChannelError> {
     let mut text = match payload(outgoing, KIND)? {
         Payload::Rich(message) => {
-            let limits = Limits {
-                units_max: CHARACTERS_MAX,
-                bytes_max: usize::MAX,
-            };
+            let limits = Limits::of(&STDOUT);
             render::plain(&render::cut(
                 render::rows(message),
                 limits,

@@ -1,6 +1,6 @@
 //! One chat: sends and edits, and turns what Telegram answers into what the outbox must do.
 
-use super::config::{CHARACTERS_MAX, ChatId, Checked, KIND, Settings, TEXT_BYTES_MAX, check};
+use super::config::{ChatId, Checked, KIND, Settings, check};
 use super::wire::{self, LinkPreview, Message};
 use crate::OpenError;
 use crate::http::{self, Answer, Http};
@@ -8,6 +8,7 @@ use crate::payload::{Payload, payload};
 use crate::render::{self, Limits};
 use async_trait::async_trait;
 use fillsync_core::id::ChannelName;
+use fillsync_core::limits::{MessageLimits, TELEGRAM};
 use fillsync_core::port::{Channel, ChannelError, Clock, Outgoing, Receipt};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
@@ -139,10 +140,7 @@ impl Telegram {
         };
         let body = match payload(outgoing, KIND)? {
             Payload::Rich(message) => {
-                let limits = Limits {
-                    units_max: CHARACTERS_MAX,
-                    bytes_max: TEXT_BYTES_MAX,
-                };
+                let limits = Limits::of(&TELEGRAM);
                 let rows = render::rows(message);
                 let text = if outgoing.as_plain {
                     render::plain(&render::cut(rows, limits, render::plain_size))
@@ -305,8 +303,8 @@ impl Channel for Telegram {
         KIND
     }
 
-    fn characters_max(&self) -> usize {
-        CHARACTERS_MAX
+    fn limits(&self) -> &'static MessageLimits {
+        &TELEGRAM
     }
 
     fn can_edit(&self) -> bool {

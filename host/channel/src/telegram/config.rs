@@ -1,4 +1,4 @@
-//! What a Telegram channel needs, and the limits that Telegram publishes.
+//! What a Telegram channel needs, and the pace that Telegram publishes.
 
 use crate::OpenError;
 use crate::http::address;
@@ -13,12 +13,6 @@ pub const KIND: &str = "telegram";
 
 /// Where the Bot API lives; a local Bot API server has another address.
 pub const BASE_URL: &str = "https://api.telegram.org";
-
-/// The longest text after its markup is read, in UTF-16 units (Bot API, `sendMessage`).
-pub const CHARACTERS_MAX: usize = 4_096;
-
-/// The longest text as it is sent, in bytes; above this the Bot API server answers "Text is too long".
-pub(super) const TEXT_BYTES_MAX: usize = 32_768;
 
 /// Messages to one user: one a second (Bot API, "Bots FAQ").
 pub const PACE_USER: Duration = Duration::from_secs(1);

@@ -15,4 +15,4 @@ mod wire;
 mod tests;
 
 pub use client::Telegram;
-pub use config::{BASE_URL, CHARACTERS_MAX, ChatId, KIND, PACE_GROUP, PACE_USER, Settings};
+pub use config::{BASE_URL, ChatId, KIND, PACE_GROUP, PACE_USER, Settings};

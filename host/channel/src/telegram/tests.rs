@@ -388,8 +388,7 @@ async fn a_long_message_is_cut_to_4096_units_with_a_note() {
 
 #[tokio::test]
 async fn a_raw_payload_keeps_its_markup_but_never_chooses_the_chat() {
-    let payload =
-        r#"{"chat_id":42,"message_id":1,"text":"*x*","parse_mode":"MarkdownV2","entities":[]}"#;
+    let payload = r#"{"text":"*x*","parse_mode":"MarkdownV2","entities":[]}"#;
     let (result, requests) = sent_as(vec![Reply::json(200, SENT)], &raw("telegram", payload)).await;
     assert_eq!(result, receipt("77"));
     assert_eq!(
@@ -409,6 +408,8 @@ async fn a_raw_payload_keeps_its_markup_but_never_chooses_the_chat() {
         raw("discord", "{}"),
         raw("telegram", "[1]"),
         raw("telegram", "{"),
+        raw("telegram", r#"{"text":"x","chat_id":42}"#),
+        raw("telegram", r#"{"text":"x","message_id":1}"#),
     ] {
         let (result, requests) = sent_as(vec![], &wrong).await;
         assert!(!dead_remedy(result).is_empty());

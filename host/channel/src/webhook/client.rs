@@ -1,11 +1,12 @@
 //! One address: posts, signs, and turns the status into what the outbox must do.
 
-use super::config::{BODY_BYTES_MAX, CHARACTERS_MAX, Checked, KIND, Settings, check};
+use super::config::{BODY_BYTES_MAX, Checked, KIND, Settings, check};
 use super::wire;
 use crate::OpenError;
 use crate::http::{self, Answer, Http};
 use async_trait::async_trait;
 use fillsync_core::id::ChannelName;
+use fillsync_core::limits::{MessageLimits, WEBHOOK};
 use fillsync_core::port::{Channel, ChannelError, Clock, Outgoing, Receipt};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
@@ -178,8 +179,8 @@ impl Channel for Webhook {
         KIND
     }
 
-    fn characters_max(&self) -> usize {
-        CHARACTERS_MAX
+    fn limits(&self) -> &'static MessageLimits {
+        &WEBHOOK
     }
 
     fn can_edit(&self) -> bool {

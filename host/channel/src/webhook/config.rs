@@ -9,9 +9,6 @@ use secrecy::{ExposeSecret, SecretString};
 /// `kind = "webhook"`.
 pub const KIND: &str = "webhook";
 
-/// The longest text, in UTF-16 units.
-pub const CHARACTERS_MAX: usize = 65_536;
-
 /// The largest body that is posted, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 

@@ -16,4 +16,4 @@ mod wire;
 mod tests;
 
 pub use client::Webhook;
-pub use config::{CHARACTERS_MAX, KIND, Settings};
+pub use config::{KIND, Settings};

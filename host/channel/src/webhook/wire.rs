@@ -1,8 +1,9 @@
 //! The form of what is posted: body, headers and signature. Receivers hold on to it.
 
-use super::config::{CHARACTERS_MAX, KIND};
+use super::config::KIND;
 use crate::payload::{Payload, payload};
 use crate::render::{self, Limits};
+use fillsync_core::limits::WEBHOOK;
 use fillsync_core::port::{ChannelError, Outgoing};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -53,10 +54,7 @@ pub(super) fn body(outgoing: &Outgoing, identified: &Identified) -> Result<Vec<u
         Payload::Raw(json) => return Ok(json.get().as_bytes().to_vec()),
         Payload::Rich(message) => message,
     };
-    let limits = Limits {
-        units_max: CHARACTERS_MAX,
-        bytes_max: usize::MAX,
-    };
+    let limits = Limits::of(&WEBHOOK);
     let rows = render::cut(render::rows(message), limits, render::plain_size);
     let mut lines: Vec<String> = rows
         .iter()

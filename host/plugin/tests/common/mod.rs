@@ -17,6 +17,7 @@ use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::execution::Side;
 use fillsync_core::id::{AccountName, ChannelName, GroupName, PluginName, Symbol};
 use fillsync_core::leg::LegState;
+use fillsync_core::limits::TELEGRAM;
 use fillsync_core::order::PositionSide;
 use fillsync_core::slot::SlotMatch;
 use fillsync_core::time::VenueTime;
@@ -67,6 +68,14 @@ pub fn hostile() -> &'static (Vec<u8>, Vec<u8>) {
 
 /// The hostile guests as cargo leaves them.
 pub fn hostile_modules() -> (Vec<u8>, Vec<u8>) {
+    (
+        guest_module("fillsync-hostile-strategy"),
+        guest_module("fillsync-hostile-formatter"),
+    )
+}
+
+/// A package of the guests' workspace, built for tests only, as cargo leaves it.
+pub fn guest_module(package: &str) -> Vec<u8> {
     let target_dir = Path::new(env!("OUT_DIR")).join("guests");
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars_os() {
@@ -85,24 +94,16 @@ pub fn hostile_modules() -> (Vec<u8>, Vec<u8>) {
             "--target",
             "wasm32-unknown-unknown",
         ])
-        .args([
-            "-p",
-            "fillsync-hostile-strategy",
-            "-p",
-            "fillsync-hostile-formatter",
-            "--target-dir",
-        ])
+        .args(["-p", package, "--target-dir"])
         .arg(&target_dir)
         .status()
         .unwrap();
-    assert!(status.success(), "the hostile guests do not build");
-    let read = |name: &str| {
-        std::fs::read(target_dir.join(format!(
-            "wasm32-unknown-unknown/release/fillsync_hostile_{name}.wasm"
-        )))
-        .unwrap()
-    };
-    (read("strategy"), read("formatter"))
+    assert!(status.success(), "{package} does not build");
+    let file = format!(
+        "wasm32-unknown-unknown/release/{}.wasm",
+        package.replace('-', "_")
+    );
+    std::fs::read(target_dir.join(file)).unwrap()
 }
 
 /// The hostile strategy that does this deed when it sees the group "trouble".
@@ -180,7 +181,8 @@ pub fn target() -> Target {
     Target {
         channel: ChannelName::new("ops").unwrap(),
         kind: "telegram".to_owned(),
-        characters_max: 4096,
+        limits: TELEGRAM,
+        edits: false,
     }
 }
 

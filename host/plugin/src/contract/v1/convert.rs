@@ -3,10 +3,10 @@
 //! Nothing is decided here. Every variant is spelled out, so that a new one in the core or in the
 //! contract does not compile until somebody has said what it means.
 
-use crate::bindings::formatter::exports::fillsync::plugin::formatter as ask;
-use crate::bindings::formatter::fillsync::plugin::{alert as wit, message};
-use crate::bindings::strategy::exports::fillsync::plugin::strategy;
-use crate::bindings::strategy::fillsync::plugin::types;
+use super::bindings::formatter::exports::fillsync::plugin::formatter as ask;
+use super::bindings::formatter::fillsync::plugin::{alert as wit, message};
+use super::bindings::strategy::exports::fillsync::plugin::strategy;
+use super::bindings::strategy::fillsync::plugin::types;
 use crate::call::Target;
 use fillsync_core::alert::{
     Alert, AlertAccount, AlertBody, Count, DivergenceAlert, DivergenceLeg, ExitReason, Severity,
@@ -46,6 +46,7 @@ fn slot(slot: &ViewSlot) -> strategy::Slot {
             SlotMatch::Manual => types::SlotMatch::Manual,
         },
         confidence: slot.confidence,
+        attributes: Vec::new(),
     }
 }
 
@@ -81,6 +82,7 @@ fn leg(leg: &ViewLeg) -> strategy::Leg {
         quantity: leg.quantity.to_string(),
         counted: leg.counted,
         truth: truth(leg.truth),
+        attributes: Vec::new(),
     }
 }
 
@@ -138,7 +140,18 @@ pub(crate) fn target(target: &Target) -> ask::Target {
     ask::Target {
         channel: target.channel.to_string(),
         kind: target.kind.clone(),
-        characters_max: target.characters_max,
+        limits: ask::MessageLimits {
+            units_max: target.limits.units_max,
+            bytes_max: target.limits.bytes_max,
+            raw: target
+                .limits
+                .raw
+                .iter()
+                .map(|(part, max)| ((*part).to_owned(), *max))
+                .collect(),
+        },
+        edits: target.edits,
+        attributes: Vec::new(),
     }
 }
 
@@ -263,6 +276,7 @@ fn divergence_leg(leg: &DivergenceLeg) -> wit::DivergenceLeg {
         quantity: leg.quantity.to_string(),
         filled_us: leg.filled_at.map(|time| time.us()),
         checked_us: leg.checked_at.map(|time| time.us()),
+        attributes: Vec::new(),
     }
 }
 

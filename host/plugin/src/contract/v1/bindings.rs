@@ -1,8 +1,6 @@
 //! The contract `wit/v1`, as Rust types on the host's side.
 //!
-//! Two worlds, one set of shared interfaces. Only this crate sees these types: the core has its own,
-//! and `convert` stands between. A later version of the contract gets a module of its own beside this
-//! one, converting into the same core types, so that old plugins keep working.
+//! Two worlds, one set of shared interfaces. Only this version's module sees these types.
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
 pub(crate) mod strategy {
@@ -17,8 +15,8 @@ pub(crate) mod formatter {
         path: "../../wit/v1",
         world: "formatter-plugin",
         with: {
-            "fillsync:plugin/log": crate::bindings::strategy::fillsync::plugin::log,
-            "fillsync:plugin/types": crate::bindings::strategy::fillsync::plugin::types,
+            "fillsync:plugin/log": crate::contract::v1::bindings::strategy::fillsync::plugin::log,
+            "fillsync:plugin/types": crate::contract::v1::bindings::strategy::fillsync::plugin::types,
         },
     });
 }
