@@ -43,15 +43,13 @@ impl Strategy for MaxCount {
     }
 }
 
-/// The member with the largest count; of equals the first by name, so that the note is stable.
+/// The member with the largest count; of equals the first by name, so that the note does not depend on
+/// the order in which the members stand.
 fn leader(view: &View) -> Option<&Member> {
-    let mut leader: Option<&Member> = None;
-    for member in view.members.iter().filter(|member| counts(member)) {
-        if leader.is_none_or(|leader| member.detected > leader.detected) {
-            leader = Some(member);
-        }
-    }
-    leader
+    view.members
+        .iter()
+        .filter(|member| counts(member))
+        .max_by(|a, b| (a.detected, &b.account).cmp(&(b.detected, &a.account)))
 }
 
 fillsync_plugin::export_strategy!(MaxCount);
