@@ -19,6 +19,7 @@ mod backfill;
 mod check;
 mod compare;
 mod daemon;
+mod explain;
 mod fake_venue;
 mod import;
 mod keys;
@@ -120,6 +121,13 @@ enum Command {
         #[arg(long)]
         before: Option<i64>,
     },
+    /// Why something is what it is: the chain of facts, the view, the decision, and the decision made again.
+    ///
+    /// The executions with the venue's own ids and times, what was proven at that time, how the orders were
+    /// matched, what the strategy was shown and answered, what was told of it and where that went. Then the
+    /// same plugin is asked once more with the same view, and the answer must be the same, byte for byte.
+    #[command(subcommand)]
+    Explain(explain::Wish),
     /// Compare the ledger with itself and with the venues.
     ///
     /// Every cycle is computed again from its executions. Then each venue is asked: for every order that
@@ -291,6 +299,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Status => answers.status(),
         Command::Divergences { all } => answers.divergences(all),
         Command::Alerts { limit, before } => answers.alerts(limit, before),
+        Command::Explain(wish) => explain::explain(&answers, &wish),
         Command::Verify {
             account,
             all,

@@ -240,6 +240,14 @@ impl Rig {
         ids
     }
 
+    /// How many alerts of a kind the ledger has, each counted once whatever its revisions.
+    pub fn ledger_alerts(&self, kind: &str) -> usize {
+        let ledger = rusqlite::Connection::open(self.database()).unwrap();
+        let sql = "SELECT count(DISTINCT identity) FROM alert WHERE kind = ?1";
+        let count: i64 = ledger.query_row(sql, [kind], |row| row.get(0)).unwrap();
+        usize::try_from(count).unwrap()
+    }
+
     /// Waits until the ledger has exactly what the venue has.
     pub fn wait_for_all_fills(&self) {
         for account in ["main", "mirror"] {

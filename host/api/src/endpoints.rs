@@ -257,6 +257,7 @@ async fn alerts(
         kind: alert_kind(asked.kind)?,
         identity: asked.identity,
         before_id: asked.before,
+        cycle: None,
     };
     let limit = rows_wanted(asked.limit);
     ask(&state, move |reader, now| {

@@ -20,6 +20,8 @@ pub struct Decisions {
     pub cycles: Vec<GroupCycleRow>,
     /// Decisions; append only.
     pub decisions: Vec<DecisionRow>,
+    /// The plugins that made them.
+    pub plugins: Vec<PluginUsedRow>,
     /// The newest counts.
     pub counts: Vec<CountRow>,
     /// Divergences that opened, changed or were resolved.
@@ -42,6 +44,7 @@ impl Decisions {
             group,
             cycles: Vec::new(),
             decisions: Vec::new(),
+            plugins: Vec::new(),
             counts: Vec::new(),
             divergences: Vec::new(),
             alerts: Vec::new(),
@@ -142,6 +145,21 @@ pub struct DecisionRow {
     pub took_us: Option<u64>,
     /// When it was made.
     pub decided_at: HostTime,
+}
+
+/// A plugin as it was set when it decided: what a decision's hashes stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginUsedRow {
+    /// SHA-256 of the plugin's file.
+    pub plugin_sha256: String,
+    /// SHA-256 of its settings.
+    pub settings_sha256: String,
+    /// The name on its card.
+    pub own_name: String,
+    /// The version on its card.
+    pub version: String,
+    /// Its settings, as the JSON that was hashed.
+    pub settings_json: String,
 }
 
 /// The newest count of one account in one group cycle.

@@ -28,7 +28,7 @@ mod writer;
 
 pub use decisions::{
     AlertRow, Committed, CountRow, DecisionOutcome, DecisionRow, Decisions, DivergenceRow,
-    EventRow, GroupCycleRow, PluginEventRow,
+    EventRow, GroupCycleRow, PluginEventRow, PluginUsedRow,
 };
 pub use error::LedgerError;
 pub use facts::{
@@ -38,9 +38,9 @@ pub use ledger::Ledger;
 pub use read::performance::{CycleChange, CycleChanges, CycleKey, CycleRow, CycleSums};
 pub use reader::Reader;
 pub use rows::{
-    AccountTally, AlertFilter, ClosedCycle, CycleFilter, Delivery, FillFilter, KnownGap,
+    AccountTally, AlertFilter, ClosedCycle, CycleFilter, CycleName, Delivery, FillFilter, KnownGap,
     LatestDecision, LedgerStatus, Mark, OrderAhead, OrderSum, OutboxRow, PendingChannel, Proof,
-    SelfCheck, StoredAlert, StoredCount, StoredDivergence, StoredEvent, StoredFill,
+    SelfCheck, StoredAlert, StoredCount, StoredDecision, StoredDivergence, StoredEvent, StoredFill,
     StoredGroupCycle, StoredPluginEvent,
 };
 

@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 128;
 
 /// Every schema there was, the oldest first; its place is its number.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         schema: include_str!("../schema/0001_ledger.sql"),
         then: |_| Ok(()),
@@ -32,6 +32,10 @@ const MIGRATIONS: [Migration; 3] = [
     },
     Migration {
         schema: include_str!("../schema/0003_cycle_changes.sql"),
+        then: |_| Ok(()),
+    },
+    Migration {
+        schema: include_str!("../schema/0004_plugin_used.sql"),
         then: |_| Ok(()),
     },
 ];

@@ -4,15 +4,17 @@
 //! writer wait. Several questions that must agree with each other belong into one
 //! [`Reader::at_one_moment`].
 
+use crate::decisions::PluginUsedRow;
 use crate::error::LedgerError;
 use crate::open;
 use crate::read;
 use crate::rows::{
-    AlertFilter, ClosedCycle, CycleFilter, FillFilter, KnownGap, LatestDecision, LedgerStatus,
-    Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert, StoredCount, StoredDivergence,
-    StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
+    AlertFilter, ClosedCycle, CycleFilter, CycleName, FillFilter, KnownGap, LatestDecision,
+    LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert, StoredCount,
+    StoredDecision, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
 };
 use fillsync_core::coverage::Coverage;
+use fillsync_core::cycle::Book;
 use fillsync_core::execution::ExecutionKey;
 use fillsync_core::group::{BookFacts, OrderFact};
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, OrderId, Symbol};
@@ -167,6 +169,71 @@ impl Reader {
         cycle: u64,
     ) -> Read<Vec<LatestDecision>> {
         read::groups::latest_decisions(&self.connection, group, symbol, side, cycle)
+    }
+
+    /// A decision by its row.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn decision(&self, id: i64) -> Read<Option<StoredDecision>> {
+        read::explain::decision(&self.connection, id)
+    }
+
+    /// The newest decision of a cycle; with a moment, the one of the first moment that has seen it,
+    /// else the last before.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn decision_about(
+        &self,
+        cycle: &CycleName,
+        at: Option<VenueTime>,
+    ) -> Read<Option<StoredDecision>> {
+        read::explain::decision_about(&self.connection, cycle, at)
+    }
+
+    /// What the hashes of a decision stand for.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn plugin_used(
+        &self,
+        plugin_sha256: &str,
+        settings_sha256: &str,
+    ) -> Read<Option<PluginUsedRow>> {
+        read::explain::plugin_used(&self.connection, plugin_sha256, settings_sha256)
+    }
+
+    /// The group cycles of which a member's cycle is a part.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn cycles_of(&self, book: &Book, ordinal: u32) -> Read<Vec<CycleName>> {
+        read::explain::cycles_of(&self.connection, book, ordinal)
+    }
+
+    /// Executions of this name: the venue's id, the id with its account before it, or a row's number.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn fills_named(&self, name: &str) -> Read<Vec<StoredFill>> {
+        read::explain::fills_named(&self.connection, name)
+    }
+
+    /// The executions of a member's cycle, the oldest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn fills_of_cycle(&self, book: &Book, ordinal: u32, limit: u32) -> Read<Vec<StoredFill>> {
+        read::explain::fills_of_cycle(&self.connection, book, ordinal, limit)
+    }
+
+    /// An order, as far as the ledger knows it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn order_known(&self, market: &Market, order: &OrderId) -> Read<Option<OrderFact>> {
+        read::explain::order_known(&self.connection, market, order)
     }
 
     /// The newest counts, of one group or of all, the newest cycle first.

@@ -3,14 +3,14 @@
 //! Nothing here is computed beyond what stands in the tables. Lists are bounded by the caller's
 //! limit or by a named maximum.
 
-use crate::decisions::{DecisionOutcome, EventRow, GroupCycleRow, PluginEventRow};
+use crate::decisions::{DecisionOutcome, DecisionRow, EventRow, GroupCycleRow, PluginEventRow};
 use fillsync_core::alert::Alert;
 use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
 use fillsync_core::cycle::{Allocation, Book, Cycle};
 use fillsync_core::execution::Execution;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, OrderId, Symbol};
-use fillsync_core::order::{Lane, OrderStatus};
+use fillsync_core::order::{Lane, OrderStatus, PositionSide};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::view::Shown;
 
@@ -150,6 +150,30 @@ pub struct LatestDecision {
     pub decided_at: HostTime,
 }
 
+/// The name of a group cycle.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CycleName {
+    /// The group.
+    pub group: GroupName,
+    /// The symbol, in the group's spelling.
+    pub symbol: Symbol,
+    /// The direction of the position.
+    pub side: PositionSide,
+    /// Its number within group, symbol and side.
+    pub ordinal: u64,
+}
+
+/// A decision with everything that it was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDecision {
+    /// The row.
+    pub id: i64,
+    /// The group.
+    pub group: GroupName,
+    /// The decision.
+    pub decision: DecisionRow,
+}
+
 /// A count with its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCount {
@@ -183,6 +207,8 @@ pub struct AlertFilter {
     pub identity: Option<String>,
     /// Older than this row.
     pub before_id: Option<i64>,
+    /// About this cycle of the group and symbol: its side and number.
+    pub cycle: Option<(PositionSide, u64)>,
 }
 
 /// An alert as it is stored.

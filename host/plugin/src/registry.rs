@@ -82,6 +82,12 @@ pub struct Used {
     pub sha256: String,
     /// SHA-256 of its settings, in hex.
     pub settings_sha256: String,
+    /// The name on its card.
+    #[serde(skip)]
+    pub own_name: PluginName,
+    /// Its settings, as the JSON that was hashed.
+    #[serde(skip)]
+    pub settings_json: String,
     /// Counts the swaps of this name, from 1.
     pub generation: u64,
 }
@@ -544,6 +550,8 @@ impl Slot {
             version: loaded.card().version.clone(),
             sha256: loaded.sha256().to_owned(),
             settings_sha256: loaded.settings_sha256().to_owned(),
+            own_name: loaded.card().name.clone(),
+            settings_json: loaded.settings().to_owned(),
             generation: self.generation,
         });
         let swap = Swap {

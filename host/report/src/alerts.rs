@@ -96,7 +96,7 @@ pub fn alerts(
     })
 }
 
-fn answer(row: &StoredAlert) -> AlertAnswer {
+pub(crate) fn answer(row: &StoredAlert) -> AlertAnswer {
     let alert = &row.alert;
     let mut body = serde_json::to_value(&alert.body).unwrap_or(Value::Null);
     time_text::readable_moments(&mut body);

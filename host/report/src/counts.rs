@@ -3,6 +3,7 @@
 //! The three values stand in three fields and are never merged. `limit_orders_filled` and
 //! `last_fill_sync_timestamp` keep the seed's names for the shown count and for when it was made.
 
+use crate::explain::cycle_id;
 use crate::table::{Column, Look, render};
 use crate::{Answer, time_text};
 use fillsync_core::id::{GroupName, Symbol};
@@ -39,6 +40,8 @@ pub struct Counts {
 /// The counts of one group cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CycleCounts {
+    /// Its name, which `fillsync explain count` takes.
+    pub id: String,
     /// The group.
     pub group: String,
     /// The symbol, in the group's spelling.
@@ -109,6 +112,7 @@ pub fn counts(reader: &Reader, filter: &CountFilter, now: HostTime) -> Result<Co
         .into_iter()
         .take(limit)
         .map(|((group, symbol, side, cycle), rows)| CycleCounts {
+            id: cycle_id(&group, &symbol, side, cycle),
             group: group.to_string(),
             symbol: symbol.to_string(),
             side: side.as_str(),
@@ -185,6 +189,9 @@ impl Answer for Counts {
         let mut text = render(look, &columns, rows, "No counts yet.");
         if self.more {
             text.push_str("There are older cycles: --limit shows more.\n");
+        }
+        if let Some(newest) = self.counts.first() {
+            text.push_str(&format!("Why: fillsync explain count {}\n", newest.id));
         }
         text
     }

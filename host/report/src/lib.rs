@@ -11,6 +11,7 @@ pub mod alerts;
 pub mod counts;
 pub mod divergences;
 pub mod events;
+pub mod explain;
 pub mod fills;
 pub mod orders;
 pub mod performance;
@@ -28,6 +29,9 @@ pub use counts::{CountFilter, Counts, counts};
 pub use divergences::{DivergenceFilter, Divergences, divergences};
 pub use events::{Events, events};
 pub use exact::{ExactNumber, RawJson};
+pub use explain::{
+    Again, CountName, ExplainError, Explanation, explain_alert, explain_count, explain_fill,
+};
 pub use fills::{Fills, fills};
 pub use orders::{Orders, orders};
 pub use performance::{PerformanceAnswer, PerformanceFilter, Trades, performance};

@@ -4,6 +4,7 @@ pub(crate) mod books;
 pub(crate) mod check;
 mod consistency;
 pub(crate) mod counterpart;
+pub(crate) mod explain;
 pub(crate) mod facts;
 pub(crate) mod fills;
 pub(crate) mod groups;

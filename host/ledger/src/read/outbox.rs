@@ -1,6 +1,6 @@
 //! Reads alerts and the messages that wait.
 
-use crate::codec::{all, count, get, host_time, id, json, one};
+use crate::codec::{all, count, get, host_time, id, json, one, whole};
 use crate::error::LedgerError;
 use crate::rows::{AlertFilter, Delivery, OutboxRow, PendingChannel, StoredAlert};
 use fillsync_core::id::{AccountName, ChannelName, GroupName, Symbol};
@@ -84,6 +84,7 @@ pub(crate) fn alerts(
         "SELECT id, json, state, created_at FROM alert
          WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR symbol = ?3)
              AND (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR identity = ?5) AND (?6 IS NULL OR id < ?6)
+             AND (?8 IS NULL OR json_extract(json, '$.position') = ?8 AND json_extract(json, '$.cycle') = ?9)
          ORDER BY id DESC LIMIT ?7",
         params![
             filter.group.as_ref().map(GroupName::as_str),
@@ -93,6 +94,8 @@ pub(crate) fn alerts(
             filter.identity,
             filter.before_id,
             limit,
+            filter.cycle.map(|(side, _)| side.as_str()),
+            filter.cycle.map(|(_, ordinal)| whole(ordinal)).transpose()?,
         ],
         |row| {
             Ok(StoredAlert {

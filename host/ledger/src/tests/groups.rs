@@ -2,8 +2,8 @@
 
 use super::{Bench, SEEN, account, at, fill, market, rows, runtime};
 use crate::{
-    CountRow, DecisionOutcome, DecisionRow, Decisions, DivergenceRow, EventRow, GroupCycleRow,
-    PluginEventRow,
+    AlertFilter, CountRow, CycleName, DecisionOutcome, DecisionRow, Decisions, DivergenceRow,
+    EventRow, GroupCycleRow, PluginEventRow, PluginUsedRow,
 };
 use fillsync_core::cycle::Book;
 use fillsync_core::execution::Side;
@@ -311,4 +311,65 @@ fn events_are_bounded_and_read_in_order() {
             .collect::<Vec<_>>(),
         ["2", "1"]
     );
+}
+
+/// What `explain` asks: the decision that has seen a moment, what its hashes stand for, and the rows
+/// that it rests on, each by its name.
+#[test]
+fn a_decision_is_found_with_what_it_rests_on() {
+    let bench = Bench::new();
+    let used = PluginUsedRow {
+        plugin_sha256: "ab".to_owned(),
+        settings_sha256: "cd".to_owned(),
+        own_name: "max-count".to_owned(),
+        version: "1.0.0".to_owned(),
+        settings_json: "{}".to_owned(),
+    };
+    runtime().block_on(async {
+        bench
+            .ledger
+            .record(rows(vec![fill("e1", "o1", Side::Sell, "1", 1)]))
+            .await
+            .unwrap();
+        let mut decisions = all();
+        decisions.plugins = vec![used.clone(), used.clone()];
+        bench.ledger.commit(decisions).await.unwrap();
+    });
+    let reader = bench.reader();
+    let cycle = CycleName {
+        group: desk(),
+        symbol: gtc(),
+        side: PositionSide::Short,
+        ordinal: 12,
+    };
+    let about = |second: Option<i64>| {
+        let found = reader.decision_about(&cycle, second.map(at)).unwrap();
+        found.map(|found| (found.decision.moment, found.decision.revision))
+    };
+    assert_eq!(about(None), Some((at(2), 1)));
+    assert_eq!(about(Some(0)), Some((at(1), 0)));
+    assert_eq!(about(Some(1)), Some((at(1), 0)));
+    assert_eq!(about(Some(2)), Some((at(2), 1)));
+    assert_eq!(about(Some(9)), Some((at(2), 1)));
+    let newest = reader.decision_about(&cycle, None).unwrap().unwrap();
+    assert_eq!(reader.decision(newest.id).unwrap(), Some(newest.clone()));
+    assert_eq!(newest.decision, decision(2, 1, 3));
+    assert_eq!(reader.decision(newest.id + 1).unwrap(), None);
+    assert_eq!(reader.plugin_used("ab", "cd").unwrap(), Some(used));
+    assert_eq!(reader.plugin_used("ab", "ce").unwrap(), None);
+
+    let book = Book {
+        market: market("main", "GTCUSDT"),
+        lane: Lane::OneWay,
+    };
+    assert_eq!(reader.cycles_of(&book, 1).unwrap(), [cycle]);
+    assert_eq!(reader.cycles_of(&book, 2).unwrap(), []);
+    let names = |name: &str| reader.fills_named(name).unwrap().len();
+    assert_eq!([names("e1"), names("main/e1"), names("e2")], [1, 1, 0]);
+    assert_eq!(reader.fills_of_cycle(&book, 1, 10).unwrap().len(), 1);
+    let other = AlertFilter {
+        cycle: Some((PositionSide::Short, 12)),
+        ..AlertFilter::default()
+    };
+    assert!(reader.alerts(&other, 10).unwrap().is_empty());
 }

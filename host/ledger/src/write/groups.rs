@@ -8,6 +8,7 @@ use super::{outbox, tally};
 use crate::codec::{self, count, one, run, to_json, whole};
 use crate::decisions::{
     AlertRow, Committed, CountRow, DecisionRow, Decisions, DivergenceRow, GroupCycleRow,
+    PluginUsedRow,
 };
 use crate::error::LedgerError;
 use crate::writer::Desk;
@@ -28,6 +29,9 @@ pub(crate) fn commit(desk: &mut Desk, decisions: &Decisions) -> Result<Committed
             new_decisions.saturating_add(whole(insert_decision(connection, group, decision)?)?);
     }
     tally::add(connection, "decisions", tally::WHOLE, new_decisions)?;
+    for plugin in &decisions.plugins {
+        insert_plugin_used(connection, plugin, decisions.at)?;
+    }
     for count in &decisions.counts {
         upsert_count(connection, group, count)?;
     }
@@ -140,6 +144,26 @@ fn insert_decision(
             decision.fuel.map(whole).transpose()?,
             decision.took_us.map(whole).transpose()?,
             decision.decided_at.us(),
+        ],
+    )
+}
+
+fn insert_plugin_used(
+    connection: &Connection,
+    plugin: &PluginUsedRow,
+    at: HostTime,
+) -> Result<usize, LedgerError> {
+    run(
+        connection,
+        "INSERT INTO plugin_used (plugin_sha256, settings_sha256, own_name, version, settings_json, first_used_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        params![
+            plugin.plugin_sha256,
+            plugin.settings_sha256,
+            plugin.own_name,
+            plugin.version,
+            plugin.settings_json,
+            at.us(),
         ],
     )
 }

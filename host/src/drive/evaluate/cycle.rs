@@ -10,9 +10,10 @@ use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::{self, Truth};
 use fillsync_core::view::{Role, Shown, View};
 use fillsync_ledger::{
-    CountRow, DecisionOutcome, DecisionRow, GroupCycleRow, LatestDecision, LedgerError, Reader,
+    CountRow, DecisionOutcome, DecisionRow, GroupCycleRow, LatestDecision, LedgerError,
+    PluginUsedRow, Reader,
 };
-use fillsync_plugin_host::Ability;
+use fillsync_plugin_host::{Ability, Used};
 use std::collections::BTreeMap;
 
 /// A look at one group cycle.
@@ -286,8 +287,13 @@ impl CycleLook<'_> {
         strategy_changed: bool,
         seen: &mut Seen,
     ) -> Vec<Verdict> {
-        let strategy = self.strategy_key();
         let asked = self.ask(view, seen);
+        let mut strategy = self.strategy_key();
+        if let Some(by) = &asked.by {
+            strategy.sha256 = Some(by.sha256.clone());
+            strategy.settings_sha256 = Some(by.settings_sha256.clone());
+            self.remember_plugin(by, seen);
+        }
         let verdicts = moment::verdicts(view, &asked.answer, strategy_changed);
         seen.rows.decisions.push(DecisionRow {
             symbol: self.look.symbol.clone(),
@@ -344,6 +350,20 @@ impl CycleLook<'_> {
         verdicts
     }
 
+    /// Keeps what the decision's hashes stand for, so that it can be made again.
+    fn remember_plugin(&self, by: &Used, seen: &mut Seen) {
+        let plugin = PluginUsedRow {
+            plugin_sha256: by.sha256.clone(),
+            settings_sha256: by.settings_sha256.clone(),
+            own_name: by.own_name.to_string(),
+            version: by.version.clone(),
+            settings_json: by.settings_json.clone(),
+        };
+        if !seen.rows.plugins.contains(&plugin) {
+            seen.rows.plugins.push(plugin);
+        }
+    }
+
     fn ask(&self, view: &View, seen: &mut Seen) -> Asked {
         let Some(name) = self.look.group.strategy.as_ref() else {
             return Asked::default();
@@ -353,10 +373,12 @@ impl CycleLook<'_> {
                 answer: Answer::Shown(answered.answer),
                 fuel: Some(answered.report.fuel),
                 took_us: u64::try_from(answered.report.took.as_micros()).ok(),
+                by: Some(answered.used),
             },
             Err(failure) => {
                 let asked = Asked {
                     answer: Answer::Failed(failed_note(name, &failure)),
+                    by: failure.used.clone(),
                     ..Asked::default()
                 };
                 seen.failures.push(failure);

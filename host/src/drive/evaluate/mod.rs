@@ -26,8 +26,8 @@ use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::Truth;
 use fillsync_core::view::Role;
 use fillsync_ledger::{
-    AlertRow, CountRow, DecisionRow, Decisions, DivergenceRow, GroupCycleRow, LedgerError, Reader,
-    StoredDivergence, StoredGroupCycle,
+    AlertRow, CountRow, DecisionRow, Decisions, DivergenceRow, GroupCycleRow, LedgerError,
+    PluginUsedRow, Reader, StoredDivergence, StoredGroupCycle,
 };
 use fillsync_plugin_host::{Registry, Unanswered};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,6 +86,8 @@ pub struct Rows {
     pub cycles: Vec<GroupCycleRow>,
     /// Decisions.
     pub decisions: Vec<DecisionRow>,
+    /// The plugins that made them.
+    pub plugins: Vec<PluginUsedRow>,
     /// Counts.
     pub counts: Vec<CountRow>,
     /// Divergences.
@@ -99,6 +101,7 @@ impl Rows {
     pub fn into_decisions(self, decisions: &mut Decisions) {
         decisions.cycles.extend(self.cycles);
         decisions.decisions.extend(self.decisions);
+        decisions.plugins.extend(self.plugins);
         decisions.counts.extend(self.counts);
         decisions.divergences.extend(self.divergences);
         decisions.alerts.extend(self.alerts);

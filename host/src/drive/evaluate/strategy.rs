@@ -3,13 +3,16 @@
 use fillsync_core::id::PluginName;
 use fillsync_core::moment::Answer;
 use fillsync_ledger::LatestDecision;
-use fillsync_plugin_host::Unanswered;
+use fillsync_plugin_host::{Unanswered, Used};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) answer: Answer,
     pub(super) fuel: Option<u64>,
     pub(super) took_us: Option<u64>,
+    /// Who was asked; another one may have taken its place meanwhile.
+    pub(super) by: Option<Arc<Used>>,
 }
 
 impl Default for Asked {
@@ -18,6 +21,7 @@ impl Default for Asked {
             answer: Answer::None,
             fuel: None,
             took_us: None,
+            by: None,
         }
     }
 }
