@@ -1,6 +1,6 @@
 # The two commands of the README, and what they need. Beside rustup's own folder and the project's target
 # folder, only `tools` installs anything: Debian packages that the tests need and do not find.
-.PHONY: demo test release bench toolchain tools
+.PHONY: demo test release bench peers toolchain tools
 
 toolchain:
 	rustup toolchain install
@@ -25,3 +25,7 @@ release: toolchain
 
 bench: toolchain
 	cargo bench --locked --package fillsync-tests
+
+# A strategy here and in its peers, which bring engines of their own: a workspace of its own.
+peers: toolchain
+	cargo bench --locked --manifest-path tests/peers/Cargo.toml

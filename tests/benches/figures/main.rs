@@ -31,6 +31,9 @@ mod venue;
 
 use measure::Rounds;
 use report::{Figure, Section};
+use std::path::Path;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
 
 type Measure = fn(&Rounds) -> Section;
 
@@ -78,7 +81,7 @@ fn main() {
         let figure = Figure::of(letter, || measure(&rounds));
         println!("{}", figure.markdown());
         if write {
-            report::write(&figure);
+            report::write(&figure, Path::new(FILE));
         }
     }
 }

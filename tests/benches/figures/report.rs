@@ -4,6 +4,7 @@
 //! prose as they are.
 
 use crate::measure::{self, Samples};
+use std::path::Path;
 
 /// What was measured for one letter.
 #[derive(Default)]
@@ -117,8 +118,7 @@ fn number(value: f64) -> String {
 }
 
 /// Puts a figure into its place in the file.
-pub fn write(figure: &Figure) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
+pub fn write(figure: &Figure, path: &Path) {
     let text = std::fs::read_to_string(path).expect("tests/BENCHMARKS.md is there");
     let begin = format!("<!-- figure {}: begin -->\n", figure.letter);
     let end = format!("<!-- figure {}: end -->", figure.letter);

@@ -58,14 +58,13 @@ pub fn measure(rounds: &Rounds) -> Section {
 }
 
 /// The rule of `max-count`, word for word.
-fn max_count(view: &View) -> Vec<Shown> {
+pub fn max_count(view: &View) -> Vec<Shown> {
     let counts = |member: &&ViewMember| member.role != Role::Observer;
-    let mut leader: Option<&ViewMember> = None;
-    for member in view.members.iter().filter(counts) {
-        if leader.is_none_or(|leader| member.detected > leader.detected) {
-            leader = Some(member);
-        }
-    }
+    let leader = view
+        .members
+        .iter()
+        .filter(counts)
+        .max_by(|a, b| (a.detected, &b.account).cmp(&(b.detected, &a.account)));
     view.members
         .iter()
         .map(|member| match leader {
@@ -83,7 +82,7 @@ fn max_count(view: &View) -> Vec<Shown> {
         .collect()
 }
 
-fn view(accounts: u32) -> View {
+pub fn view(accounts: u32) -> View {
     let noon = VenueTime::from_us(1_763_726_400_000_000);
     let leg = |slot, is_filled: bool| ViewLeg {
         slot,
