@@ -9,9 +9,10 @@ use crate::cycle::Cycle;
 use crate::execution::Side;
 use crate::group::{FillFact, OrderFact};
 use crate::id::{ClientOrderId, OrderId};
-use crate::leg::{Leg, LegFill, Part, PlanSpan};
+use crate::leg::{Leg, LegFill, Part, PlanSpan, Sum};
 use crate::order::OrderStatus;
 use crate::time::VenueTime;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The orders of a book as chains: each order's root, following `replaces` as far as it is known.
@@ -133,7 +134,7 @@ impl Chain<'_> {
             completed_at: completed_at.filter(|at| fills.last().is_some_and(|fill| fill.at >= *at)),
             status: newest.map(|fact| fact.order.status.clone()),
             gone: newest.is_some_and(|fact| fact.gone),
-            is_ahead: self.is_ahead(),
+            sum: self.sum(),
             closed: self
                 .fills
                 .iter()
@@ -151,16 +152,27 @@ impl Chain<'_> {
         Some((leg, part))
     }
 
-    /// The venue says what an order filled before it shows the fills.
-    fn is_ahead(&self) -> bool {
-        self.orders.iter().any(|fact| {
+    /// What its orders say that they filled, held against their rows: the worst of any order. The venue
+    /// says what an order filled before it shows the rows, and rows come between two readings.
+    fn sum(&self) -> Sum {
+        let of_orders = self.orders.iter().map(|fact| {
             let own = Some(&fact.order.order_id);
-            let here = self
-                .fills
-                .iter()
-                .filter(|fill| fill.order_id.as_ref() == own);
-            fact.order.filled_quantity > here.map(|fill| fill.quantity).sum()
-        })
+            let rows = self.fills.iter();
+            let rows = rows.filter(|fill| fill.order_id.as_ref() == own);
+            let seen: Quantity = rows.map(|fill| fill.quantity).sum();
+            match fact.order.filled_quantity.cmp(&seen) {
+                Ordering::Equal => Sum::Agrees,
+                Ordering::Less => Sum::Behind,
+                Ordering::Greater => Sum::Ahead,
+            }
+        });
+        let is_read = |id: &OrderId| self.orders.iter().any(|fact| &fact.order.order_id == id);
+        let mut before = self
+            .orders
+            .iter()
+            .filter_map(|fact| fact.order.replaces.as_ref());
+        let unread = (!before.all(is_read)).then_some(Sum::Unread);
+        of_orders.chain(unread).max().unwrap_or(Sum::Unread)
     }
 
     fn client_order_ids(&self) -> Vec<ClientOrderId> {

@@ -16,13 +16,13 @@ use crate::group::{BookFacts, FillFact, GroupRules, OrderFact};
 use crate::id::{AccountName, Currency, Symbol};
 use crate::join::{GroupCycle, MemberCycle};
 use crate::judge::{first_counted, is_sure_of, judge};
-use crate::leg::{Leg, LegState};
+use crate::leg::{Leg, LegState, Sum};
 use crate::moment::{Frame, Moment, Verdict, counted_at, counted_by, worst_truth};
 use crate::order::StopKind;
 use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
 use crate::truth::{Doubt, Judgement, Truth};
-use crate::view::{Role, View};
+use crate::view::{CountsWhen, Role, View};
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::BTreeMap;
 
@@ -153,6 +153,14 @@ pub fn fills(frame: Frame<'_>, moment: &Moment, view: &View, verdicts: &[Verdict
                 .iter()
                 .find(|verdict| &verdict.account == account)?;
             let own = view.members.iter().find(|have| &have.account == account)?;
+            // The order that first filled names the alert. Rows of one before it may still come, and
+            // the same leg would be told twice.
+            let may_have_begun = frame.rules.counts_when == CountsWhen::Touched
+                && !own.known
+                && leg.sum == Sum::Unread;
+            if may_have_begun {
+                return None;
+            }
             let body = AlertBody::Fill(FillAlert {
                 slot: *ordinal,
                 side: leg.side,

@@ -214,6 +214,12 @@ impl Knowledge {
                 .all(|window| window.from <= at && window.to > at && window.to >= until)
     }
 
+    /// Whether executions are proven from a moment on, as far as they are proven at all.
+    #[must_use]
+    pub fn covers_from(&self, at: VenueTime) -> bool {
+        self.coverage.values().all(|window| window.from <= at)
+    }
+
     /// Whether all orders that worked until a moment and its `settle` are known: they were listed after
     /// it, or filled before they could be, and executions are proven past the list.
     #[must_use]

@@ -14,7 +14,7 @@ use crate::moment::{Frame, counted_at};
 use crate::rank::{REACH_BPS, distance_bps};
 use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
-use crate::truth::{Doubt, Evidence, Judgement, Truth, truth_of};
+use crate::truth::{Doubt, Evidence, Judgement, LegEvidence, Truth, truth_of};
 use crate::view::Role;
 use std::time::Duration;
 
@@ -87,11 +87,12 @@ fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Ju
     let leg = cycle.leg(slot, member);
     let is_counted = leg.is_some_and(|leg| counted_at(leg, rules.counts_when).is_some());
     let reference = reference(frame, slot, member);
-    // What an unread order may have taken over is not seen to its end, nor is one that was amended
-    // since it was read.
+    // What an unread order may have taken over is not seen to its end, nor is one that may have been
+    // amended since it was read, if it can still be read.
     let is_unseen = !is_counted
         && leg.is_some_and(|leg| {
-            leg.may_be_replaced || leg.is_uncertain_by(VenueTime::from_us(i64::MAX))
+            let forever = VenueTime::from_us(i64::MAX);
+            leg.may_be_replaced || (!leg.gone && leg.is_uncertain_by(forever))
         });
     let (at, doubt) = match reference {
         Ok(at) => (at, is_unseen.then_some(Doubt::NotSeen)),
@@ -100,7 +101,11 @@ fn own(frame: Frame<'_>, slot: &Slot, member: &MemberCycle, now: HostTime) -> Ju
     let none = Knowledge::default();
     let knowledge = facts.knowledge.get(&member.account).unwrap_or(&none);
     let judgement = truth_of(Evidence {
-        leg: leg.map(Leg::state),
+        leg: leg.map(|leg| LegEvidence {
+            state: leg.state(),
+            sum: leg.sum,
+            is_read: leg.checked_at >= Some(at.plus(rules.settle)),
+        }),
         counted: is_counted,
         doubt,
         at_least: member.at_least(),
@@ -150,6 +155,7 @@ fn reference(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<Venu
     if cycle.leg(slot, member).is_none() {
         had_others_surely(frame, slot, member)?;
         had_no_other(frame, member)?;
+        placed_no_later(frame, slot, member)?;
     }
     if !is_sure(&member.account) || !is_sure(&slot.founder) {
         return Err(Doubt::CannotCompare);
@@ -368,6 +374,37 @@ fn had_no_other(frame: Frame<'_>, member: &MemberCycle) -> Result<(), Doubt> {
         .filter(|own| own.closed_at.is_none_or(|flat| flat >= cycle.opened_at))
         .any(|own| until.is_none_or(|until| own.opened_at <= until));
     if has_other {
+        return Err(Doubt::AnotherTrade);
+    }
+    Ok(())
+}
+
+/// Whether a member whose position was flat placed nothing afterwards that may be the slot's. An order
+/// that the others placed just before that may be of the next plan, to which the member came a moment
+/// later: it lacks it here, and has it there.
+fn placed_no_later(frame: Frame<'_>, slot: &Slot, member: &MemberCycle) -> Result<(), Doubt> {
+    let Some((book, Some(flat))) = member
+        .cycle
+        .as_ref()
+        .map(|(book, cycle)| (book, cycle.closed_at))
+    else {
+        return Ok(());
+    };
+    let cycle = frame.cycle;
+    let others = cycle.members.iter();
+    let placed_at = others
+        .filter_map(|other| cycle.leg(slot, other))
+        .map(|leg| leg.created_at)
+        .max();
+    let orders = frame.facts.books.iter().filter(|facts| &facts.book == book);
+    let mut later = orders
+        .flat_map(|facts| &facts.orders)
+        .map(|fact| &fact.order)
+        .filter(|order| order.side == cycle.side.entry_side() && order.can_be_entry())
+        .filter(|order| order.created_at > flat);
+    let is_near =
+        |at: VenueTime| placed_at.is_some_and(|placed| at <= placed.plus(frame.rules.deadline));
+    if later.any(|order| is_near(order.created_at)) {
         return Err(Doubt::AnotherTrade);
     }
     Ok(())

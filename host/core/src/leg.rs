@@ -59,6 +59,19 @@ impl LegState {
     }
 }
 
+/// What the orders of a leg say that they filled, held against their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sum {
+    /// As much as the rows: when the orders were read, no row was missing.
+    Agrees,
+    /// An order before them in the chain was not read: what it filled is known by its rows alone.
+    Unread,
+    /// Less: rows came that are newer than the reading, and more may have come with them.
+    Behind,
+    /// More: rows are not seen yet.
+    Ahead,
+}
+
 /// One step of a leg's filling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegFill {
@@ -101,8 +114,8 @@ pub struct Leg {
     pub status: Option<OrderStatus>,
     /// The venue no longer keeps its order, and it was not seen to end.
     pub gone: bool,
-    /// Its orders say that more of them filled than the fills that are here.
-    pub is_ahead: bool,
+    /// What its orders say that they filled, held against the fills that are here.
+    pub sum: Sum,
     /// What of it closed a position instead of entering one.
     pub closed: Quantity,
     /// Its order was not read, and may have taken the place of one that is partly filled.
@@ -162,7 +175,9 @@ impl Leg {
             // The venue says what an order filled before it shows the fills: they are what counts,
             // and they are not here yet.
             (Some(OrderStatus::Filled), true, _) => LegState::Unknown,
-            (Some(status), _, touched) if self.is_ahead && !(touched && status.is_open()) => {
+            (Some(status), _, touched)
+                if self.sum == Sum::Ahead && !(touched && status.is_open()) =>
+            {
                 LegState::Unknown
             }
             // What took its place is not read yet.
@@ -197,6 +212,16 @@ impl Leg {
     pub fn ended_at(&self) -> Option<VenueTime> {
         let is_over = self.status.as_ref().is_some_and(|status| !status.is_open());
         (is_over && !self.gone).then_some(self.updated_at)
+    }
+
+    /// Whether its order says that it came to its end by a moment, and rows that would say so too are
+    /// not here.
+    #[must_use]
+    pub fn filled_unseen_by(&self, at: VenueTime) -> bool {
+        self.sum == Sum::Ahead
+            && self.completed_at.is_none()
+            && self.status == Some(OrderStatus::Filled)
+            && self.updated_at <= at
     }
 
     /// Whether nobody can tell if it was complete by a moment: its order was amended, or not, since it
@@ -303,7 +328,13 @@ pub fn legs_of(facts: &BookFacts, cycle: Option<&Cycle>, entry_side: Side, span:
     }
     sort_best_first(&mut legs.of_plan, entry_side);
     sort_best_first(&mut legs.from_before, entry_side);
-    note_continuations(&mut legs.of_plan);
+    // An order placed before the position was flat may be of this plan all the same, and be replaced.
+    let Legs {
+        of_plan,
+        from_before,
+        ..
+    } = &mut legs;
+    note_continuations(of_plan.iter_mut().chain(from_before).collect());
     legs
 }
 
@@ -326,7 +357,7 @@ fn is_entry_by_its_row(fill: &FillFact, entry_side: Side, cycle: Option<&Cycle>)
 
 /// Marks legs of unread orders that may go on with another leg: one that is not known to be over, and
 /// was not seen at work after the first of their fills.
-fn note_continuations(legs: &mut [Leg]) {
+fn note_continuations(mut legs: Vec<&mut Leg>) {
     let unfinished: Vec<(OrderId, Option<VenueTime>, bool)> = legs
         .iter()
         .filter(|leg| leg.completed_at.is_none())

@@ -11,7 +11,7 @@ use crate::group::{GroupFacts, GroupRules, Knowledge};
 use crate::id::{AccountName, OrderId};
 use crate::join::{GroupCycle, MemberCycle};
 use crate::judge::{first_counted, judge};
-use crate::leg::{Leg, LegState};
+use crate::leg::{Leg, LegState, Sum};
 use crate::slot::Slot;
 use crate::time::{HostTime, VenueTime};
 use crate::truth::Truth;
@@ -129,19 +129,13 @@ pub fn readiness(
     moment: &Moment,
     now: HostTime,
 ) -> Readiness {
-    let none = Knowledge::default();
     let missing: Vec<AccountName> = cycle
         .members
         .iter()
         .filter(|member| member.role != Role::Observer)
         .filter(|member| {
-            let knowledge = facts.knowledge.get(&member.account).unwrap_or(&none);
-            let settle = if only_itself(cycle, member) {
-                std::time::Duration::ZERO
-            } else {
-                rules.settle
-            };
-            !knowledge.covers(moment.at, settle) || has_unread_order(rules, moment, member)
+            !is_known_by(rules, facts, cycle, member, moment.at)
+                || has_unread_order(rules, moment, member)
         })
         .map(|member| member.account.clone())
         .collect();
@@ -161,7 +155,8 @@ pub fn readiness(
 fn has_unread_order(rules: &GroupRules, moment: &Moment, member: &MemberCycle) -> bool {
     let is_unread = |leg: &Leg| match (&leg.status, rules.counts_when) {
         (None, _) => leg.filled_by(moment.at).is_positive(),
-        (Some(_), CountsWhen::Filled) => leg.is_uncertain_by(moment.at),
+        // One that the venue no longer has is not read again, however long is waited for it.
+        (Some(_), CountsWhen::Filled) => !leg.gone && leg.is_uncertain_by(moment.at),
         (Some(_), CountsWhen::Touched) => false,
     };
     member
@@ -325,16 +320,49 @@ pub fn fingerprint(frame: Frame<'_>, at: VenueTime) -> String {
 
 /// Whether a member's facts are proven complete past a moment, by as much as agreement needs.
 fn is_known(frame: Frame<'_>, member: &MemberCycle, at: VenueTime) -> bool {
-    let settle = if only_itself(frame.cycle, member) {
+    is_known_by(frame.rules, frame.facts, frame.cycle, member, at)
+}
+
+fn is_known_by(
+    rules: &GroupRules,
+    facts: &GroupFacts,
+    cycle: &GroupCycle,
+    member: &MemberCycle,
+    at: VenueTime,
+) -> bool {
+    let settle = if only_itself(cycle, member) {
         std::time::Duration::ZERO
     } else {
-        frame.rules.settle
+        rules.settle
     };
-    frame
-        .facts
+    facts
         .knowledge
         .get(&member.account)
-        .is_some_and(|knowledge| knowledge.covers(at, settle))
+        .is_some_and(|knowledge| {
+            knowledge.covers(at, settle) && !lacks_rows(rules, knowledge, member, at)
+        })
+}
+
+/// Whether the venue says of an order that it came to count by a moment, and its rows do not show it
+/// yet: executions are read past them, and yet they are not complete. Only what an order was when it
+/// was last read is asked for; no reading is waited for. What filled before the data begin has no rows
+/// here, and never will.
+fn lacks_rows(
+    rules: &GroupRules,
+    knowledge: &Knowledge,
+    member: &MemberCycle,
+    at: VenueTime,
+) -> bool {
+    let until = at.plus(rules.settle);
+    let is_ahead = |leg: &Leg| match rules.counts_when {
+        CountsWhen::Filled => leg.filled_unseen_by(until),
+        CountsWhen::Touched => {
+            leg.sum == Sum::Ahead && leg.fills.is_empty() && leg.created_at <= at
+        }
+    };
+    // One that shows no row is set aside as if it had not filled.
+    let mut legs = member.legs.iter().chain(&member.set_aside);
+    legs.any(|leg| is_ahead(leg) && knowledge.covers_from(leg.created_at))
 }
 
 /// What is shown for one account at a moment.

@@ -4,7 +4,7 @@
 //! the strategy says (law 6). Coverage past the fill, together with the order's own state, tells
 //! "not seen yet" from "really not filled"; without that proof nothing is claimed.
 
-use crate::leg::LegState;
+use crate::leg::{LegState, Sum};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -119,6 +119,8 @@ pub enum Doubt {
     AnotherTrade,
     /// Which orders are the same slot cannot be said surely enough.
     CannotCompare,
+    /// The venue says that more of its order filled than the rows show that are seen.
+    OrderAhead,
     /// What its order did is not seen yet, or cannot be known any more.
     OrderUnknown,
     /// Its order filled, but closed a position instead of entering this one.
@@ -136,6 +138,7 @@ impl Doubt {
             Self::TradeNotSeen => "whether it is the same trade is not seen yet",
             Self::AnotherTrade => "it may be another trade",
             Self::CannotCompare => "the orders cannot be compared",
+            Self::OrderAhead => "its order filled more than its rows show",
             Self::OrderUnknown => "what its order did is not known",
             Self::Closed => "its order closed a position before",
         }
@@ -146,7 +149,7 @@ impl Doubt {
     pub const fn passes(self) -> bool {
         matches!(
             self,
-            Self::NotSeen | Self::ClosedUnread | Self::TradeNotSeen
+            Self::NotSeen | Self::ClosedUnread | Self::TradeNotSeen | Self::OrderAhead
         )
     }
 }
@@ -166,11 +169,22 @@ impl Judgement {
     }
 }
 
+/// What is known of the leg that a member has at a slot.
+#[derive(Debug, Clone, Copy)]
+pub struct LegEvidence {
+    /// Where it stands.
+    pub state: LegState,
+    /// What its orders say that they filled, held against their rows.
+    pub sum: Sum,
+    /// Its newest order was itself read after the fill and the group's settle.
+    pub is_read: bool,
+}
+
 /// What is known of one member at one slot that somebody has filled.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence {
-    /// Where its leg stands; none where it has no such leg.
-    pub leg: Option<LegState>,
+    /// Where its leg stands, and how that is known; none where it has no such leg.
+    pub leg: Option<LegEvidence>,
     /// Whether the leg counts.
     pub counted: bool,
     /// What keeps it from being compared with those who filled the slot.
@@ -204,24 +218,61 @@ pub const fn truth_of(evidence: Evidence) -> Judgement {
     if !evidence.covered || !evidence.orders_read {
         return open(Doubt::NotSeen, evidence.past_deadline);
     }
-    Judgement::sure(match evidence.leg {
-        None | Some(LegState::Missing) if !evidence.orders_known => {
-            return open(Doubt::NotSeen, evidence.past_deadline);
-        }
-        // No row, and no place in the list: so looks an order that was never placed, and one that
-        // came and filled between two looks and whose rows are late. The ended orders tell which.
-        None | Some(LegState::Missing) if !evidence.closed_known => {
-            return open(Doubt::ClosedUnread, evidence.past_deadline);
-        }
-        None | Some(LegState::Missing) => Truth::Missing,
-        Some(LegState::Planned | LegState::Open) => Truth::Lagging,
-        Some(LegState::Partial | LegState::PartialFinal) => Truth::Partial,
-        Some(LegState::Cancelled) => Truth::Cancelled,
-        Some(LegState::Rejected) => Truth::Rejected,
+    match evidence.leg {
+        None => missing(evidence),
+        Some(leg) => differs(leg, evidence),
+    }
+}
+
+/// What is true of a member that shows no order at a slot.
+const fn missing(evidence: Evidence) -> Judgement {
+    if !evidence.orders_known {
+        return open(Doubt::NotSeen, evidence.past_deadline);
+    }
+    // No row, and no place in the list: so looks an order that was never placed, and one that
+    // came and filled between two looks and whose rows are late. The ended orders tell which.
+    if !evidence.closed_known {
+        return open(Doubt::ClosedUnread, evidence.past_deadline);
+    }
+    Judgement::sure(Truth::Missing)
+}
+
+/// How a leg that does not count differs. Its rows alone prove nothing, because one can be later than
+/// any settle. The proof is the order itself, read after the fill, where what it had filled by then is
+/// what the rows show; what came after that reading is not claimed.
+const fn differs(leg: LegEvidence, evidence: Evidence) -> Judgement {
+    if let Some(doubt) = doubt_of(leg, evidence) {
+        return open(doubt, evidence.past_deadline);
+    }
+    match leg.state {
+        LegState::Planned | LegState::Open => Judgement::sure(Truth::Lagging),
+        LegState::Partial | LegState::PartialFinal => Judgement::sure(Truth::Partial),
+        LegState::Cancelled => Judgement::sure(Truth::Cancelled),
+        LegState::Rejected => Judgement::sure(Truth::Rejected),
+        LegState::Missing => missing(evidence),
+        LegState::Filled | LegState::Unknown => open(Doubt::OrderUnknown, evidence.past_deadline),
+    }
+}
+
+/// What keeps a leg that does not count from being called different.
+const fn doubt_of(leg: LegEvidence, evidence: Evidence) -> Option<Doubt> {
+    let works = matches!(
+        leg.state,
+        LegState::Planned | LegState::Open | LegState::Partial
+    );
+    match (leg.sum, leg.state) {
+        (Sum::Ahead, _) => Some(Doubt::OrderAhead),
         // All of it is filled, and yet it does not count: the facts contradict each other, or are
         // not all here.
-        Some(LegState::Filled | LegState::Unknown) => return open(Doubt::OrderUnknown, true),
-    })
+        (_, LegState::Filled | LegState::Unknown) => Some(Doubt::OrderUnknown),
+        (Sum::Behind, _) if works => Some(Doubt::NotSeen),
+        // It is over, and filled less than its rows show.
+        (Sum::Behind, _) => Some(Doubt::OrderUnknown),
+        // Where the ended orders do not have it either, it ended long before the fill in question.
+        (Sum::Unread, _) if !evidence.closed_known => Some(Doubt::ClosedUnread),
+        (Sum::Agrees | Sum::Unread, _) if works && !leg.is_read => Some(Doubt::NotSeen),
+        (Sum::Agrees | Sum::Unread, _) => None,
+    }
 }
 
 /// A question that stays open: pending while time may answer it before the deadline.
@@ -240,8 +291,16 @@ const fn open(doubt: Doubt, past_deadline: bool) -> Judgement {
 mod tests {
     use super::*;
 
+    const fn leg(state: LegState) -> LegEvidence {
+        LegEvidence {
+            state,
+            sum: Sum::Agrees,
+            is_read: true,
+        }
+    }
+
     const OPEN: Evidence = Evidence {
-        leg: Some(LegState::Open),
+        leg: Some(leg(LegState::Open)),
         counted: false,
         doubt: None,
         at_least: false,
@@ -309,7 +368,7 @@ mod tests {
 
     #[test]
     fn nothing_is_missing_before_the_ended_orders_were_read() {
-        for leg in [None, Some(LegState::Missing)] {
+        for leg in [None, Some(leg(LegState::Missing))] {
             let unread = Evidence {
                 leg,
                 closed_known: false,
@@ -330,6 +389,60 @@ mod tests {
             ..OPEN
         };
         assert_eq!(truth_of(open).truth, Truth::Lagging);
+    }
+
+    #[test]
+    fn a_leg_differs_only_where_its_order_was_read_and_agrees_with_its_rows() {
+        let works = [LegState::Open, LegState::Partial];
+        let over = [
+            LegState::Cancelled,
+            LegState::Rejected,
+            LegState::PartialFinal,
+        ];
+        let judged = |state: LegState, sum: Sum, is_read: bool, closed_known: bool| {
+            let leg = Some(LegEvidence {
+                state,
+                sum,
+                is_read,
+            });
+            truth_of(Evidence {
+                leg,
+                closed_known,
+                ..OPEN
+            })
+        };
+        let open = |doubt: Doubt| {
+            let truth = if doubt.passes() {
+                Truth::Pending
+            } else {
+                Truth::Unknown
+            };
+            Judgement {
+                truth,
+                doubt: Some(doubt),
+            }
+        };
+        for state in works {
+            assert!(judged(state, Sum::Agrees, true, false).truth.is_diverged());
+            assert_eq!(
+                judged(state, Sum::Agrees, false, true),
+                open(Doubt::NotSeen)
+            );
+            assert_eq!(judged(state, Sum::Behind, true, true), open(Doubt::NotSeen));
+        }
+        for state in over {
+            // What is over stays as it was read.
+            assert!(judged(state, Sum::Agrees, false, false).truth.is_diverged());
+            let contradiction = judged(state, Sum::Behind, true, true);
+            assert_eq!(contradiction, open(Doubt::OrderUnknown));
+        }
+        for state in works.into_iter().chain(over) {
+            let ahead = judged(state, Sum::Ahead, true, true);
+            assert_eq!(ahead, open(Doubt::OrderAhead));
+            let unread = judged(state, Sum::Unread, true, false);
+            assert_eq!(unread, open(Doubt::ClosedUnread));
+            assert!(judged(state, Sum::Unread, true, true).truth.is_diverged());
+        }
     }
 
     #[test]

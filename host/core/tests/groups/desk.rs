@@ -13,7 +13,7 @@ use fillsync_core::id::{
     AccountName, Category, ClientOrderId, ExecutionId, GroupName, Market, OrderId, Symbol,
 };
 use fillsync_core::join::{GroupCycle, join};
-use fillsync_core::moment::{self, Frame};
+use fillsync_core::moment::{self, Answer, Frame};
 use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, PositionSide, StopKind};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::{Doubt, Truth};
@@ -94,8 +94,12 @@ impl Account {
         OrderId::new(format!("{}-{id}", self.market.account)).unwrap()
     }
 
+    /// A row of an order, which says itself that so much more of it is filled.
     pub(crate) fn trade(mut self, id: &str, side: Side, quantity: &str, at_ms: i64) -> Self {
         let order_id = self.id(id);
+        self = self.with(id, |order| {
+            order.filled_quantity += Quantity::parse(quantity).unwrap();
+        });
         let price = self
             .orders
             .iter()
@@ -315,6 +319,27 @@ pub(crate) fn judged(
         .find(|one| one.slot_key == slot_key && one.account.as_str() == account)
         .unwrap_or_else(|| panic!("{account} at {slot_key}: {all:?}"));
     (found.truth, found.doubt)
+}
+
+/// The fill alerts of everything that counts, by their identities.
+pub(crate) fn told(rules: &GroupRules, facts: &GroupFacts, now_ms: i64) -> Vec<String> {
+    let cycle = only(rules, facts);
+    let frame = Frame {
+        rules,
+        facts,
+        cycle: &cycle,
+        symbol: &Symbol::new("GTCUSDT").unwrap(),
+        number: 1,
+    };
+    let mut told = Vec::new();
+    for moment in moment::moments(rules, &cycle) {
+        let now = HostTime::from_ms(now_ms);
+        let view = moment::view_at(frame, moment.at, &BTreeMap::new(), now);
+        let verdicts = moment::verdicts(&view, &Answer::None, false);
+        let cuts = cut::fills(frame, &moment, &view, &verdicts);
+        told.extend(cuts.into_iter().map(|cut| cut.alert.identity));
+    }
+    told
 }
 
 pub(crate) const PAIR: [(&str, Role); 2] = [("main", Role::Main), ("mirror", Role::Mirror)];

@@ -5,5 +5,6 @@
 
 mod counts;
 mod desk;
+mod proof;
 mod slots;
 mod truth;
