@@ -45,7 +45,7 @@ fn book(
     let market = Market {
         account: account.name.clone(),
         category: Category::new("linear").unwrap(),
-        symbol: Symbol::new("GTCUSDT").unwrap(),
+        symbol: Symbol::new(account.symbol).unwrap(),
     };
     let orders: BTreeMap<(usize, usize), Order> = sight
         .orders
@@ -80,13 +80,13 @@ fn book(
             seen_at: sight.first_seen(first_seen_ms),
         })
         .collect();
-    let checked_at = VenueTime::from_ms(sight.orders_ms);
     let mut order_facts = Vec::new();
     for (key, order) in orders {
+        let checked_ms = sight.checked.get(&key).copied().unwrap_or(0);
         order_facts.push(OrderFact {
-            order,
             gone: sight.gone.contains(&key),
-            checked_at,
+            checked_at: order.updated_at.max(VenueTime::from_ms(checked_ms)),
+            order,
         });
     }
     BookFacts {

@@ -15,6 +15,12 @@ pub(crate) const SETTLE_MS: i64 = 3_000;
 /// some orders appear later still: [`TrueOrder::is_hidden`].
 pub(crate) const LATE_MS: i64 = 2_000;
 pub(crate) const DEADLINE_MS: i64 = 30_000;
+/// The group's symbol, and how some venues spell it.
+pub(crate) const SYMBOL: &str = "GTCUSDT";
+pub(crate) const OTHER_SYMBOL: &str = "GTCPERP";
+
+/// A position of an account, and which of its cycles.
+pub(crate) type TrueCycle = (Lane, usize);
 
 /// One fill of an order.
 #[derive(Debug, Clone, Hash)]
@@ -23,6 +29,8 @@ pub(crate) struct TrueFill {
     pub(crate) quantity: i64,
     /// How much of it enlarged the position.
     pub(crate) entered: i64,
+    /// Which cycle of its position it is of, by what it entered, else by what it left.
+    pub(crate) cycle: usize,
     /// So much later than others of its time it appears.
     pub(crate) late_ms: i64,
     /// Until then the venue shows it with a wrong price and another id.
@@ -99,6 +107,14 @@ impl TrueOrder {
         fills.map(|fill| fill.entered).sum()
     }
 
+    /// How much of it had entered in one cycle.
+    pub(crate) fn entered_in(&self, (lane, cycle): TrueCycle, before_ms: i64) -> i64 {
+        let fills = self.fills.iter();
+        let fills = fills.filter(|fill| fill.cycle == cycle && fill.at_ms < before_ms);
+        let entered: i64 = fills.map(|fill| fill.entered).sum();
+        if self.lane == lane { entered } else { 0 }
+    }
+
     pub(crate) fn completed_ms(&self) -> Option<i64> {
         let last = self.fills.last()?;
         let filled: i64 = self.fills.iter().map(|fill| fill.quantity).sum();
@@ -113,6 +129,33 @@ impl TrueOrder {
         match when {
             CountsWhen::Filled => self.completed_ms(),
             CountsWhen::Touched => Some(first),
+        }
+    }
+
+    /// When it came to count by the rows that are seen.
+    pub(crate) fn counted_seen_ms(&self, when: CountsWhen, seen_ms: i64) -> Option<i64> {
+        let counted_ms = self.counted_ms(when)?;
+        let mut fills = self.fills.iter();
+        let is_seen = |fill: &TrueFill| fill.at_ms + fill.late_ms < seen_ms;
+        let is_told = match when {
+            CountsWhen::Filled => fills.any(|fill| fill.at_ms == counted_ms && is_seen(fill)),
+            CountsWhen::Touched => fills.any(|fill| fill.entered > 0 && is_seen(fill)),
+        };
+        is_told.then_some(counted_ms)
+    }
+
+    /// When it came to count in one cycle of its position.
+    fn counted_in_ms(&self, (lane, cycle): TrueCycle, when: CountsWhen) -> Option<i64> {
+        let rung = self.rung.filter(|_| self.lane == lane);
+        rung?;
+        let mut fills = self.fills.iter();
+        let is_entry = |fill: &&TrueFill| fill.entered > 0 && fill.cycle == cycle;
+        match when {
+            CountsWhen::Touched => fills.find(is_entry).map(|fill| fill.at_ms),
+            CountsWhen::Filled => {
+                let completed_ms = self.completed_ms()?;
+                fills.next_back().filter(is_entry).map(|_| completed_ms)
+            }
         }
     }
 
@@ -141,6 +184,8 @@ impl TrueOrder {
 pub(crate) struct TrueAccount {
     pub(crate) name: AccountName,
     pub(crate) role: Role,
+    /// How its venue spells the group's symbol.
+    pub(crate) symbol: &'static str,
     /// Nothing before it is ever seen.
     pub(crate) data_begin_ms: i64,
     /// The signed position then.
@@ -152,8 +197,6 @@ pub(crate) struct TrueAccount {
     /// Its rows say what of them closed a position.
     pub(crate) says_closed: bool,
     pub(crate) orders: Vec<TrueOrder>,
-    /// When its position was flat again, each time.
-    pub(crate) flat_ms: Vec<i64>,
 }
 
 /// All that happened.
@@ -209,6 +252,15 @@ impl History {
                 && order
                     .counted_ms(self.counts_when)
                     .is_some_and(|at| at <= at_ms)
+        });
+        u32::try_from(counted.count()).unwrap()
+    }
+
+    /// How many orders of the plan counted in one cycle of an account's position at a moment.
+    pub(crate) fn count_in(&self, account: usize, cycle: TrueCycle, at_ms: i64) -> u32 {
+        let counted = self.accounts[account].orders.iter().filter(|order| {
+            let counted_ms = order.counted_in_ms(cycle, self.counts_when);
+            counted_ms.is_some_and(|at| at <= at_ms)
         });
         u32::try_from(counted.count()).unwrap()
     }

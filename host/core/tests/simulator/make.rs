@@ -5,7 +5,8 @@
 //! late or are corrected, orders that the venue forgets, data that begin in the middle of a trade.
 
 use crate::history::{
-    DEADLINE_MS, History, LATE_MS, SETTLE_MS, TrueAccount, TrueFill, TrueOrder, TrueStep,
+    DEADLINE_MS, History, LATE_MS, OTHER_SYMBOL, SETTLE_MS, SYMBOL, TrueAccount, TrueFill,
+    TrueOrder, TrueStep,
 };
 use crate::random::Random;
 use fillsync_core::execution::Side;
@@ -68,11 +69,17 @@ impl History {
             };
             accounts.push(account(random, &name, role, &plans, is_wide));
         }
-        // A source of its own: what becomes of the orders does not depend on how their rows come.
+        // A source of its own: what becomes of the orders does not depend on how their rows come, or on how
+        // their symbol is spelt.
         let hiding = &mut Random::new(seed.rotate_left(29));
         for account in &mut accounts {
             if account.data_begin_ms == 0 && hiding.percent(30) {
                 hide_rows(hiding, account);
+            }
+        }
+        for account in accounts.iter_mut().skip(1).step_by(2) {
+            if hiding.percent(20) {
+                account.symbol = OTHER_SYMBOL;
             }
         }
         let end_ms = plans.last().map_or(0, |plan| plan.exit_ms) + 120_000;
@@ -175,13 +182,13 @@ fn account(
     let mut account = TrueAccount {
         name: AccountName::new(name).unwrap(),
         role,
+        symbol: SYMBOL,
         data_begin_ms: 0,
         opening: 0,
         is_hedged: never_flips && random.percent(25),
         ratio: [50, 100, 200][usize::try_from(random.between(0, 2)).unwrap()],
         says_closed: random.percent(50),
         orders: Vec::new(),
-        flat_ms: Vec::new(),
     };
     let says_leaves = random.percent(60);
     for plan in plans {
@@ -318,6 +325,7 @@ fn fill(random: &mut Random, order: &mut TrueOrder, from_ms: i64, is_partial: bo
             at_ms,
             quantity: part,
             entered: 0,
+            cycle: 0,
             late_ms: 0,
             corrected_ms: None,
         });
@@ -328,6 +336,7 @@ fn fill(random: &mut Random, order: &mut TrueOrder, from_ms: i64, is_partial: bo
         at_ms,
         quantity: left,
         entered: 0,
+        cycle: 0,
         late_ms: 0,
         corrected_ms: None,
     });
@@ -465,8 +474,8 @@ fn allocate_lane(account: &mut TrueAccount, lane: Lane) {
         rows.extend(fills.map(|(index, fill)| (fill.at_ms, at, index)));
     }
     rows.sort_unstable();
-    let mut position = 0;
-    for (at_ms, order, index) in rows {
+    let (mut position, mut cycle) = (0i64, 0);
+    for (_, order, index) in rows {
         let order = &mut account.orders[order];
         let is_exit = order.rung.is_none();
         let fill = &mut order.fills[index];
@@ -478,8 +487,10 @@ fn allocate_lane(account: &mut TrueAccount, lane: Lane) {
         };
         // Where trades overlap an exit can turn the position, which no venue lets a limit exit do.
         order.is_limit &= !is_exit || fill.entered == 0;
-        if position != 0 && position.signum() * after.signum() <= 0 {
-            account.flat_ms.push(at_ms);
+        let is_flip = position.signum() * after.signum() < 0;
+        fill.cycle = cycle + usize::from(is_flip);
+        if position != 0 && (is_flip || after == 0) {
+            cycle += 1;
         }
         position = after;
     }
@@ -502,8 +513,7 @@ fn hide_rows(random: &mut Random, account: &mut TrueAccount) {
         };
         let until_ms = closed_ms.iter().filter(|at| **at >= last_ms).min();
         let room_ms = until_ms.map_or(0, |at| at - last_ms - 1).min(60_000);
-        // What a replaced order had filled is known by its rows alone.
-        let can_hide = order.rung.is_some() && !order.is_chain() && is_entry(order);
+        let can_hide = order.rung.is_some() && is_entry(order);
         if !can_hide || room_ms <= SETTLE_MS || !random.percent(50) {
             continue;
         }

@@ -38,6 +38,9 @@ pub(crate) struct Sight {
     pub(crate) closed_ms: i64,
     /// As of when each order is known: by its place in the history and its step.
     pub(crate) orders: BTreeMap<(usize, usize), i64>,
+    /// When each order was last in a list of open ones, or asked for because it was there no more. One
+    /// that came in another way is not said to have been looked at since it changed.
+    pub(crate) checked: BTreeMap<(usize, usize), i64>,
     /// Orders that the venue no longer keeps.
     pub(crate) gone: BTreeSet<(usize, usize)>,
     outage_until_ms: i64,
@@ -65,6 +68,7 @@ impl<'a> Watch<'a> {
             listed_ms: Vec::new(),
             closed_ms: 0,
             orders: BTreeMap::new(),
+            checked: BTreeMap::new(),
             gone: BTreeSet::new(),
             outage_until_ms: 0,
             steps: Vec::new(),
@@ -175,6 +179,7 @@ impl Sight {
             let asked_ms = random.between(self.orders_ms, now_ms);
             let as_of_ms = if is_over { asked_ms } else { self.orders_ms };
             self.orders.insert(key, as_of_ms);
+            self.checked.insert(key, self.orders_ms);
         }
         if random.percent(50) {
             self.read_closed(account, now_ms);
@@ -210,6 +215,7 @@ impl Sight {
         for (key, _) in lives(account) {
             if !self.gone.contains(&key) {
                 self.orders.insert(key, until_ms);
+                self.checked.insert(key, self.orders_ms);
             }
         }
         self.steps.push((until_ms, now_ms));
