@@ -5,6 +5,7 @@
 //! knows all, and where it calls a moment proven.
 
 use crate::history::{History, SYMBOL};
+use crate::settled::Settled;
 use crate::tally::Tally;
 use crate::watch::{Fault, Watch};
 use fillsync_core::cut;
@@ -43,10 +44,16 @@ pub(crate) fn watch(
     let mut outcome = Outcome::default();
     let mut trace = DefaultHasher::new();
     let mut alerts_before = BTreeSet::new();
+    let mut settled = Settled::default();
     while watch.step() {
         outcome.decisions.clear();
         alerts_before.append(&mut outcome.alerts);
         let is_last = watch.now_ms > history.end_ms;
+        watch.facts.settled = if is_last {
+            BTreeSet::new()
+        } else {
+            settled.after(rules, watch.changed_from)
+        };
         let symbol = Symbol::new(SYMBOL).unwrap();
         // Which markets are the group's is asked as the daemon asks it.
         let is_ours = |market: &Market| rules.symbol_of(market).as_ref() == Some(&symbol);
@@ -69,7 +76,7 @@ pub(crate) fn watch(
                     is_last,
                 };
                 judge
-                    .cycle(&mut outcome, &mut trace)
+                    .cycle(&mut outcome, &mut trace, &mut settled)
                     .map_err(|why| format!("at {} ms, {side}: {why}", watch.now_ms))?;
             }
         }
@@ -106,7 +113,12 @@ pub(crate) fn claim(holds: bool, why: impl FnOnce() -> String) -> Result<(), Str
 }
 
 impl Judge<'_> {
-    fn cycle(&self, outcome: &mut Outcome, trace: &mut DefaultHasher) -> Result<(), String> {
+    fn cycle(
+        &self,
+        outcome: &mut Outcome,
+        trace: &mut DefaultHasher,
+        settled: &mut Settled,
+    ) -> Result<(), String> {
         let now = HostTime::from_ms(self.watch.now_ms);
         let Frame {
             rules,
@@ -115,11 +127,13 @@ impl Judge<'_> {
             ..
         } = self.frame;
         let mut shown_before = BTreeMap::new();
+        let mut all_decided = true;
         for moment in moment::moments(rules, cycle) {
             let readiness = moment::readiness(rules, facts, cycle, &moment, now);
             let is_proven = readiness == Readiness::Proven;
             let view = moment::view_at(self.frame, moment.at, &shown_before, now);
             let is_decided = !matches!(readiness, Readiness::Waiting { .. });
+            all_decided &= is_decided;
             self.counts(&moment, &view, (is_proven, is_decided))
                 .map_err(|why| format!("moment {} ms: {why}", moment.at.ms()))?;
             self.shown(&view, &mut shown_before)?;
@@ -152,7 +166,9 @@ impl Judge<'_> {
                 outcome.decisions.push(format!("{at} {fingerprint}"));
             }
         }
-        for difference in cut::differences(self.frame, now) {
+        let differences = cut::differences(self.frame, now);
+        settled.note(rules, cycle, all_decided, &differences);
+        for difference in differences {
             (&difference.slot_key, &difference.account).hash(trace);
             (difference.truth, difference.is_confirmed).hash(trace);
             outcome.tally.add(difference.truth.as_str());

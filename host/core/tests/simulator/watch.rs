@@ -8,8 +8,9 @@
 use crate::facts::books;
 use crate::history::{DEADLINE_MS, History, SETTLE_MS, TrueAccount};
 use crate::random::Random;
+use crate::settled::changed_from;
 use fillsync_core::coverage::Window;
-use fillsync_core::group::{GroupFacts, Knowledge};
+use fillsync_core::group::{BookFacts, GroupFacts, Knowledge};
 use fillsync_core::id::Category;
 use fillsync_core::time::{HostTime, VenueTime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) now_ms: i64,
     pub(crate) sights: Vec<Sight>,
     pub(crate) facts: GroupFacts,
+    /// The earliest moment of venue time at which the last step changed a fact; none where none did.
+    pub(crate) changed_from: Option<VenueTime>,
     /// A fault that the checks must find.
     fault: Option<Fault>,
 }
@@ -79,6 +82,7 @@ impl<'a> Watch<'a> {
             now_ms: 0,
             sights: vec![sight; history.accounts.len()],
             facts: GroupFacts::default(),
+            changed_from: None,
             fault,
         }
     }
@@ -94,6 +98,7 @@ impl<'a> Watch<'a> {
             _ => self.random.between(50_000, 120_000),
         };
         let is_last = self.now_ms > self.history.end_ms;
+        self.changed_from = None;
         for (index, account) in self.history.accounts.iter().enumerate() {
             let sight = &mut self.sights[index];
             let moved = if is_last {
@@ -108,11 +113,13 @@ impl<'a> Watch<'a> {
             let name = account.name.clone();
             let knowledge = knowledge(account, sight, self.fault, self.now_ms);
             self.facts.knowledge.insert(name.clone(), knowledge);
-            self.facts
-                .books
-                .retain(|book| book.book.market.account != name);
             let now_ms = if is_last { i64::MAX } else { self.now_ms };
             let books = books(self.history, account, sight, now_ms);
+            let is_own = |book: &BookFacts| book.book.market.account == name;
+            let before = self.facts.books.iter().filter(|book| is_own(book));
+            let changed = changed_from(&before.collect::<Vec<_>>(), &books);
+            self.changed_from = [self.changed_from, changed].into_iter().flatten().min();
+            self.facts.books.retain(|book| !is_own(book));
             self.facts.books.extend(books);
         }
         if is_last {
