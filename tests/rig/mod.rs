@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each package of tests uses a part of it")]
 
 mod daemon;
+pub mod toolchains;
 
 pub use self::daemon::Daemon;
 

@@ -7,7 +7,7 @@ use crate::contract::{Formatter, Prepared, Strategy, v1};
 use crate::engine::{PluginEngine, TICK};
 use crate::error::{CallError, one_line};
 use crate::limits::{Limits, MESSAGE_CHARACTERS_MAX, MESSAGE_LINES_MAX, bytes};
-use crate::store::{Call, LogLevel, LogLine};
+use crate::store::{Call, LogLine};
 use fillsync_core::alert::Alert;
 use fillsync_core::id::ChannelName;
 use fillsync_core::limits::MessageLimits;
@@ -96,7 +96,8 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    fn report(self) -> CallReport {
+    fn report(mut self) -> CallReport {
+        self.store.data_mut().end_output();
         let fuel = self
             .limits
             .fuel
@@ -112,7 +113,8 @@ impl<'a> Session<'a> {
     }
 
     /// What an error of the engine means.
-    pub(crate) fn translate(&self, error: &wasmtime::Error) -> CallError {
+    pub(crate) fn translate(&mut self, error: &wasmtime::Error) -> CallError {
+        self.store.data_mut().end_output();
         let call = self.store.data();
         if let Some(asked) = call.denied {
             return CallError::Memory {
@@ -120,7 +122,8 @@ impl<'a> Session<'a> {
                 limit: self.limits.memory_bytes,
             };
         }
-        match error.downcast_ref::<Trap>() {
+        let trap = error.downcast_ref::<Trap>();
+        match trap {
             Some(Trap::OutOfFuel) => {
                 return CallError::OutOfFuel {
                     limit: self.limits.fuel,
@@ -131,23 +134,9 @@ impl<'a> Session<'a> {
                     limit: self.limits.time,
                 };
             }
-            Some(trap) => {
-                let last = call
-                    .log
-                    .iter()
-                    .rev()
-                    .find(|line| line.level == LogLevel::Error);
-                let cause = match last {
-                    Some(line) => format!("{trap}; its last words: {}", line.message),
-                    None => trap.to_string(),
-                };
-                return CallError::Trapped {
-                    cause: one_line(&cause),
-                };
-            }
-            None => {}
+            _ => {}
         }
-        let text = format!("{error:#}");
+        let text = trap.map_or_else(|| format!("{error:#}"), ToString::to_string);
         // The engine's own type for these two is private; a test holds their words fast.
         if text.contains("fuel allocated for hostcalls") {
             let what = format!("more than {} in one piece", bytes(self.limits.output_bytes));
@@ -158,8 +147,12 @@ impl<'a> Session<'a> {
                 cause: one_line(&text),
             };
         }
+        let cause = match call.last_words() {
+            Some(words) => format!("{text}; its last words: {words}"),
+            None => text,
+        };
         CallError::Trapped {
-            cause: one_line(&text),
+            cause: one_line(&cause),
         }
     }
 }

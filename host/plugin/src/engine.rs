@@ -2,7 +2,7 @@
 //!
 //! One engine serves all plugins. What is on is named here, and everything else is off: no threads,
 //! no 64-bit memories, no relaxed SIMD, NaNs made canonical, so that an answer depends on nothing but
-//! its question (law 4). There is no WASI in this build.
+//! its question (law 4). There is no runtime of WASI in this build: `wasi` answers it from constants.
 
 use crate::cache::CompileCache;
 use crate::contract::v1::bindings::{formatter, strategy};

@@ -8,13 +8,14 @@
 use crate::contract::{SPOKEN, Version};
 use crate::error::{PluginKind, Rejection, Stage, one_line};
 use crate::limits::{Limits, bytes};
+use crate::wasi;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmparser::{Encoding, Parser, Payload, Validator};
 
 /// The package of the contract.
 const PACKAGE: &str = "fillsync:plugin/";
-/// What a plugin may import: the log, and interfaces that have types only.
+/// What of the contract a plugin may import: the log, and interfaces that have types only.
 const IMPORTS: [&str; 4] = ["log", "types", "alert", "message"];
 /// How deep components may be nested in each other before the file is refused.
 const NESTING_MAX: usize = 64;
@@ -24,6 +25,8 @@ pub(crate) struct Checked<'a> {
     pub(crate) component: Cow<'a, [u8]>,
     pub(crate) kind: PluginKind,
     pub(crate) version: Version,
+    /// As the component names them.
+    pub(crate) imports: Vec<String>,
 }
 
 /// Makes a component of a core module that has a world described in it, as wit-bindgen leaves it.
@@ -71,6 +74,7 @@ pub(crate) fn check<'a>(file: &'a [u8], limits: &Limits) -> Result<Checked<'a>, 
         component,
         kind,
         version,
+        imports: surface.imports,
     })
 }
 
@@ -206,15 +210,13 @@ fn check_imports(imports: &[String]) -> Result<(), Rejection> {
             Some((interface, version)) if IMPORTS.contains(&interface) => {
                 return Err(wrong_version(Stage::Imports, interface, version));
             }
+            // What a toolchain imports by itself is answered without authority.
+            _ if wasi::answered(import).is_some() => {}
             _ => {
                 let cause = format!("it wants {}, which plugins are not given", one_line(import));
-                let foreign = imports
-                    .iter()
-                    .filter(|import| import.starts_with("wasi:"))
-                    .count();
                 let rejection = Rejection::new(Stage::Imports, cause);
-                return Err(if foreign > 0 {
-                    rejection.hint(WITHOUT_WASI)
+                return Err(if import.starts_with("wasi:") {
+                    rejection.hint(OTHER_WASI)
                 } else {
                     rejection.hint(ONLY_OURS)
                 });
@@ -224,10 +226,12 @@ fn check_imports(imports: &[String]) -> Result<(), Rejection> {
     Ok(())
 }
 
-const WITHOUT_WASI: &str = "build it without WASI: Rust with --target wasm32-unknown-unknown, \
-     Python with componentize-py --stub-wasi, JavaScript with disableFeatures \
-     [stdio, random, clocks, http, fetch-event]";
-const ONLY_OURS: &str = "a plugin may import fillsync:plugin/log and nothing else";
+const OTHER_WASI: &str = "WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets) is answered \
+     without authority, and nothing else of WASI; build it for WASI 0.2, or without WASI: Rust with \
+     --target wasm32-unknown-unknown, Python with componentize-py --stub-wasi, JavaScript with \
+     disableFeatures [stdio, random, clocks, http, fetch-event]";
+const ONLY_OURS: &str =
+    "a plugin may import fillsync:plugin/log, and WASI 0.2 where its toolchain does";
 
 fn wrong_version(stage: Stage, interface: &str, version: &str) -> Rejection {
     let version = one_line(version);

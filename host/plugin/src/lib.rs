@@ -3,8 +3,9 @@
 //! A component's bytes become a [`Loaded`] by [`PluginEngine::load`], through every stage of
 //! checking; a [`Registry`] holds the active one of each name, swaps it in one exchange and sets it
 //! aside when it keeps failing. Each question gets a fresh instance with fuel, time, memory, output
-//! and log bounded, and no capability but a log line (laws 4, 8 and 15). Deliberately absent: files,
-//! watching, clocks and logging, which belong to the daemon; and WASI.
+//! and log bounded, and no capability but a log line (laws 4, 8 and 15); what a component imports from
+//! WASI is answered without authority. Deliberately absent: files, watching, clocks and logging, which
+//! belong to the daemon.
 
 // The tests that are shared with those outside of the package name it from there.
 #[cfg(test)]
@@ -21,8 +22,10 @@ mod file;
 mod limits;
 mod loaded;
 mod registry;
+mod schema;
 mod self_test;
 mod store;
+mod wasi;
 
 pub use breaker::{ASIDE, FAILURES_MAX, Turn};
 pub use call::{CallReport, Remark, Target};

@@ -44,6 +44,10 @@ pub const LOG_LINES_MAX: usize = 200;
 pub const LOG_LINE_BYTES_MAX: usize = 1024;
 /// Bytes that are kept of all log lines of one call.
 pub const LOG_BYTES_MAX: usize = 64 * 1024;
+/// Calls of WASI in one call of a plugin, the handles it may hold, and the random bytes it may take.
+pub(crate) const WASI_CALLS_MAX: u32 = 1_000_000;
+pub(crate) const WASI_HANDLES_MAX: u32 = 1000;
+pub(crate) const RANDOM_BYTES_MAX: usize = MIB;
 /// Lines of one message.
 pub const MESSAGE_LINES_MAX: usize = 500;
 /// Characters of one message; of a raw payload, [`fillsync_core::limits::RAW_BYTES_MAX`] bytes.

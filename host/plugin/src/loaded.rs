@@ -10,7 +10,9 @@ use crate::engine::PluginEngine;
 use crate::error::{CallError, PluginKind, Rejection, Stage, one_line};
 use crate::file;
 use crate::limits::Limits;
+use crate::schema;
 use crate::self_test;
+use crate::wasi;
 use fillsync_core::alert::Alert;
 use fillsync_core::id::PluginName;
 use fillsync_core::message::Rendered;
@@ -47,6 +49,7 @@ pub struct Loaded {
     engine: PluginEngine,
     prepared: Prepared,
     card: Card,
+    imports: Vec<String>,
     limits: Limits,
     settings: String,
     sha256: String,
@@ -89,6 +92,7 @@ impl PluginEngine {
             engine: self.clone(),
             prepared,
             card,
+            imports: checked.imports,
             limits: limits.clone(),
             sha256: sha256(bytes),
             settings_sha256: sha256(settings.as_bytes()),
@@ -123,6 +127,7 @@ impl PluginEngine {
             PluginKind::Strategy => self.strategy_linker(),
             PluginKind::Formatter => self.formatter_linker(),
         };
+        let linker = wasi::linker_for(self.wasmtime(), &compiled, linker).map_err(link)?;
         let pre = linker.instantiate_pre(&compiled).map_err(link)?;
         match (kind, version) {
             (PluginKind::Strategy, Version::V1) => v1::StrategyPluginPre::new(pre)
@@ -319,7 +324,7 @@ fn check_schema(schema: &Value, settings: &Value) -> Result<(), Rejection> {
     check_keys(schema, settings)?;
     // A schema is the author's text: a reader that trips over it must not take the host along.
     let broken = file::guarded(|| {
-        let validator = jsonschema::validator_for(schema).map_err(|error| format!("!{error}"))?;
+        let validator = schema::validator(schema).map_err(|error| format!("!{error}"))?;
         Ok(validator
             .iter_errors(settings)
             .take(3)
@@ -342,7 +347,7 @@ fn check_schema(schema: &Value, settings: &Value) -> Result<(), Rejection> {
             let cause = cause.trim_start_matches('!');
             Err(Rejection::new(
                 Stage::Describe,
-                format!("its settings schema is not a JSON Schema: {cause}"),
+                format!("its settings schema cannot be used: {cause}"),
             ))
         }
     }
@@ -387,6 +392,12 @@ impl Loaded {
     #[must_use]
     pub const fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// What it imports, as the component names it.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// SHA-256 of the file's bytes, in hex.

@@ -1,7 +1,8 @@
 //! What one call carries: its memory limit with the recorded peak, and its log.
 //!
 //! A store lives for one question and is dropped with everything that the plugin made; a plugin that
-//! trapped cannot be entered again, so there is nothing to reset. Deliberately absent: any capability.
+//! trapped cannot be entered again, so there is nothing to reset. What a program writes to its output
+//! is a line of the log like any other. Deliberately absent: any capability.
 
 use crate::contract::v1::bindings::formatter::fillsync::plugin::{alert, message};
 use crate::contract::v1::bindings::strategy::fillsync::plugin::{log, types};
@@ -9,8 +10,13 @@ use crate::limits::{
     INSTANCES_MAX, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MEMORIES_MAX,
     TABLE_ELEMENTS_MAX, TABLES_MAX,
 };
+use crate::wasi::{Inert, Output};
 use serde::Serialize;
+use std::collections::VecDeque;
 use wasmtime::ResourceLimiter;
+
+/// Lines of a plugin's error output that are quoted as its last words.
+const LAST_WORDS: usize = 4;
 
 /// How loud a plugin's line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -48,6 +54,10 @@ pub(crate) struct Call {
     log_bytes: usize,
     /// Lines that were dropped.
     pub(crate) log_dropped: u32,
+    /// The world that WASI shows it.
+    pub(crate) inert: Inert,
+    /// The end of its error output.
+    complaints: VecDeque<String>,
 }
 
 impl Call {
@@ -60,6 +70,57 @@ impl Call {
             log: Vec::new(),
             log_bytes: 0,
             log_dropped: 0,
+            inert: Inert::default(),
+            complaints: VecDeque::new(),
+        }
+    }
+
+    /// Takes what was written to standard output or standard error: each line is one of the log.
+    pub(crate) fn written(&mut self, output: Output, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if let Some(line) = self.inert.written(output, piece) {
+                self.write_output(output, line);
+            }
+        }
+    }
+
+    /// Takes the lines of output that were not ended, when nothing more can come.
+    pub(crate) fn end_output(&mut self) {
+        for (output, line) in self.inert.unended() {
+            self.write_output(output, line);
+        }
+    }
+
+    fn write_output(&mut self, output: Output, line: String) {
+        match output {
+            Output::Standard => self.write(LogLevel::Info, &line),
+            Output::Error => {
+                self.write(LogLevel::Warn, &line);
+                self.complaints.push_back(line);
+                if self.complaints.len() > LAST_WORDS {
+                    self.complaints.pop_front();
+                }
+            }
+        }
+    }
+
+    /// What it said last about its own end: the last error of its log, else the end of its error output.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let error = self
+            .log
+            .iter()
+            .rev()
+            .find(|line| line.level == LogLevel::Error);
+        match error {
+            Some(line) => Some(line.message.clone()),
+            None if self.complaints.is_empty() => None,
+            None => Some(
+                self.complaints
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            ),
         }
     }
 

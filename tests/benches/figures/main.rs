@@ -19,6 +19,7 @@ mod daemon;
 mod growth;
 mod http;
 mod ingest;
+mod languages;
 mod latency;
 mod measure;
 mod memory;
@@ -27,6 +28,8 @@ mod rows;
 mod start;
 mod strategy;
 mod swap;
+#[path = "../../rig/toolchains.rs"]
+mod toolchains;
 mod venue;
 
 use measure::Rounds;
@@ -37,7 +40,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
 
 type Measure = fn(&Rounds) -> Section;
 
-const FIGURES: [(char, Measure); 8] = [
+const FIGURES: [(char, Measure); 9] = [
     ('a', strategy::measure),
     ('b', ingest::measure),
     ('c', latency::measure),
@@ -46,6 +49,7 @@ const FIGURES: [(char, Measure); 8] = [
     ('f', memory::measure),
     ('g', growth::measure),
     ('h', accounts::measure),
+    ('i', languages::measure),
 ];
 
 fn main() {
@@ -66,7 +70,7 @@ fn main() {
                 wanted.extend(letters.chars());
             }
             other => {
-                eprintln!("figures: {other:?} is none of the letters a to h, --write, --quick");
+                eprintln!("figures: {other:?} is none of the letters a to i, --write, --quick");
                 std::process::exit(2);
             }
         }

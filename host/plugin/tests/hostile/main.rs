@@ -1,21 +1,77 @@
 //! Laws 4, 8 and 15 against components that mean ill: whatever they do costs their own answer only.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+//!
+//! `tests/hostile-plugins/README.md` lists them all, with what each does and what must happen; a test
+//! below keeps that list true.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
 
+mod bombs;
+mod case;
+#[path = "../common/mod.rs"]
 mod common;
+mod interface;
 
-use common::{alert, engine, first_party_bytes, hostile, target, trouble, view};
+use case::Case;
+use common::{alert, engine, first_party_bytes, hostile, target, trouble};
 use fillsync_core::message::Rendered;
-use fillsync_core::view::{NOTE_CHARACTERS_MAX, Role, View};
+use fillsync_core::view::{NOTE_CHARACTERS_MAX, View};
 use fillsync_plugin_host::{
     CallError, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINES_MAX, Limits, Rejection, Stage,
 };
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 fn trouble_view() -> View {
-    view(
-        "trouble",
-        &[("main", Role::Main, 2), ("mirror", Role::Mirror, 1)],
-    )
+    case::trouble()
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = interface::cases();
+    cases.extend(bombs::cases());
+    cases
+}
+
+#[test]
+fn law_08_lies_at_the_binary_interface_cost_their_own_answer_only() {
+    interface::cases().iter().for_each(Case::check);
+}
+
+#[test]
+fn law_08_bombs_are_found_before_they_go_off() {
+    bombs::cases().iter().for_each(Case::check);
+}
+
+/// The table of hostile plugins names what the tests have, and the tests have what it names.
+#[test]
+fn the_table_of_hostile_plugins_is_true() {
+    let table = include_str!("../../../../tests/hostile-plugins/README.md");
+    let listed: BTreeSet<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(listed.len() >= 30, "{} are listed", listed.len());
+    for case in cases() {
+        assert!(listed.contains(case.name), "{} is not listed", case.name);
+    }
+    let tests = [
+        include_str!("main.rs"),
+        include_str!("interface.rs"),
+        include_str!("bombs.rs"),
+        include_str!("../wasi.rs"),
+    ];
+    for name in listed {
+        let quoted = format!("\"{name}\"");
+        assert!(
+            tests.iter().any(|test| test.contains(&quoted)),
+            "no test has {quoted}"
+        );
+    }
 }
 
 /// Asks for trouble, and then for an ordinary answer, which must still come.
@@ -237,15 +293,17 @@ fn settings_are_checked_against_the_plugins_own_schema() {
 #[test]
 fn foreign_imports_and_versions_are_named() {
     let component = first_party_bytes("max-count");
-    let wasi = renamed(
-        component,
-        "fillsync:plugin/log@1.0.0",
-        "wasi:cli/terminals@0.2.10",
-    );
-    let wasi = rejection(&wasi, "");
-    assert_eq!(wasi.stage, Stage::Imports, "{wasi}");
-    assert!(wasi.cause.contains("wasi:cli/terminals@0.2.10"), "{wasi}");
-    assert!(wasi.hint.unwrap().contains("wasm32-unknown-unknown"));
+    for (foreign, fix) in [
+        ("wasi:keyvalue/store@0.2.0", "wasm32-unknown-unknown"),
+        ("wasi:cli/a-terminal@0.3.0", "--stub-wasi"),
+        ("somebody:else/thing@1.0.0", "fillsync:plugin/log"),
+    ] {
+        let own = "fillsync:plugin/log@1.0.0";
+        let rejection = rejection(&renamed(component, own, foreign), "");
+        assert_eq!(rejection.stage, Stage::Imports, "{rejection}");
+        assert!(rejection.cause.contains(foreign), "{rejection}");
+        assert!(rejection.hint.unwrap().contains(fix), "{foreign}");
+    }
     let other = rejection(
         &renamed(
             component,
@@ -303,38 +361,44 @@ fn a_core_module_that_describes_its_world_loads_as_it_is() {
 
 #[test]
 fn law_15_a_file_cut_off_anywhere_is_rejected() {
-    let component = first_party_bytes("max-count");
-    for end in (1..component.len()).step_by(1024) {
-        let rejection = rejection(&component[..end], "");
-        assert!(rejection.stage <= Stage::World, "cut at {end}: {rejection}");
+    let name = "cut-off-anywhere";
+    for component in [first_party_bytes("max-count"), &common::hostile_modules().1] {
+        for end in (1..component.len()).step_by(1024) {
+            let rejection = rejection(&component[..end], "");
+            assert!(
+                rejection.stage <= Stage::World,
+                "{name}, {end}: {rejection}"
+            );
+        }
     }
 }
 
-/// A flipped bit may leave a plugin that works; it must not stop the host.
+/// A flipped bit may leave a plugin that works; it must not stop the host, and it must give one answer.
 #[test]
 fn law_8_a_flipped_bit_anywhere_stops_nothing() {
+    let name = "flipped-bits";
+    let limits = Limits {
+        fuel: 5_000_000,
+        ..Limits::default()
+    };
     let component = first_party_bytes("main-master");
     let (mut rejected, mut taken) = (0, 0);
-    for at in (0..component.len()).step_by(1013) {
-        let mut bytes = component.to_vec();
-        bytes[at] ^= 1 << (at % 8);
-        match engine().load(
-            &bytes,
-            "",
-            &Limits {
-                fuel: 5_000_000,
-                ..Limits::default()
-            },
-        ) {
-            Ok(loaded) => {
-                taken += 1;
-                let _ = loaded.decide(&trouble_view());
+    for (seed, step) in [(0, 1511), (5, 3001), (3, 5003)] {
+        for at in (seed..component.len()).step_by(step) {
+            let mut bytes = component.to_vec();
+            bytes[at] ^= 1 << ((at + seed) % 8);
+            match engine().load(&bytes, "", &limits) {
+                Ok(loaded) => {
+                    taken += 1;
+                    let ask = || loaded.decide(&trouble_view()).map(|(shown, _)| shown);
+                    assert_eq!(ask(), ask(), "{name}, bit at {at}");
+                }
+                Err(_) => rejected += 1,
             }
-            Err(_) => rejected += 1,
         }
     }
     assert!(
         rejected > 20 && rejected + taken > 90,
-        "{rejected} rejected, {taken} taken"
+        "{name}: {rejected} rejected, {taken} taken"
     );
 }
