@@ -60,6 +60,8 @@ pub struct PluginTally {
     pub calls: u64,
     /// Calls that gave no usable answer.
     pub failures: u64,
+    /// Whether it is set aside, and something else stands in for it.
+    pub is_set_aside: bool,
 }
 
 /// Whether the daemon does its work.

@@ -1,10 +1,11 @@
 //! `/metrics`: the daemon in numbers, in Prometheus' text format.
 //!
 //! Numbers of the ledger come from its maintained tallies, so a scrape never scans. Names follow
-//! Prometheus' conventions: units last, `_total` for what only grows.
+//! Prometheus' conventions: units last, `_total` for what only grows. Labels are names of the configuration and
+//! words of a fixed list, so their number is bounded by what an operator wrote.
 
 use crate::guard::Refused;
-use crate::live::{Live, readiness};
+use crate::live::{Live, PluginTally, readiness};
 use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{LedgerError, LedgerStatus, Proof, Reader};
@@ -65,10 +66,12 @@ impl Page {
 pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused) -> String {
     let now = live.now();
     let mut page = Page::default();
+    page.family("build_info", "gauge", "1, with the version that runs.");
+    page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.single(
         "healthy",
         "gauge",
-        "1 while the daemon does its work.",
+        "1 while the daemon does its work; /health says why not.",
         u8::from(live.health(now).ok),
     );
     page.single(
@@ -79,7 +82,7 @@ pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused) -> String 
     );
     accounts(&mut page, facts, now);
     freshness(&mut page, live, now);
-    ledger(&mut page, &facts.status);
+    ledger(&mut page, &facts.status, now);
     plugins(&mut page, live);
     page.family(
         "http_refused_total",
@@ -239,7 +242,7 @@ fn freshness(page: &mut Page, live: &dyn Live, now: HostTime) {
     }
 }
 
-fn ledger(page: &mut Page, status: &LedgerStatus) {
+fn ledger(page: &mut Page, status: &LedgerStatus, now: HostTime) {
     page.single(
         "decisions_total",
         "counter",
@@ -279,6 +282,18 @@ fn ledger(page: &mut Page, status: &LedgerStatus) {
             channel.pending,
         );
     }
+    page.family(
+        "outbox_oldest_age_seconds",
+        "gauge",
+        "How long the first of the waiting messages has waited.",
+    );
+    for channel in &status.pending {
+        page.sample(
+            "outbox_oldest_age_seconds",
+            &[("channel", channel.channel.as_str())],
+            seconds(now.us().saturating_sub(channel.oldest_at.us())),
+        );
+    }
     page.single(
         "database_bytes",
         "gauge",
@@ -307,6 +322,23 @@ fn plugins(page: &mut Page, live: &dyn Live) {
             "plugin_failures_total",
             &[("plugin", &tally.plugin)],
             tally.failures,
+        );
+    }
+    plugins_set_aside(page, &tallies);
+}
+
+/// Which plugins are set aside, so that something else stands in for them.
+fn plugins_set_aside(page: &mut Page, tallies: &[PluginTally]) {
+    page.family(
+        "plugin_set_aside",
+        "gauge",
+        "1 while a plugin is set aside and own counts or plain words are in its place.",
+    );
+    for tally in tallies {
+        page.sample(
+            "plugin_set_aside",
+            &[("plugin", &tally.plugin)],
+            u8::from(tally.is_set_aside),
         );
     }
 }

@@ -271,6 +271,8 @@ pub struct PendingChannel {
     pub pending: u64,
     /// When the first of them may be tried.
     pub next_at: HostTime,
+    /// When the first of them was put there.
+    pub oldest_at: HostTime,
 }
 
 /// Which fills to read; every field narrows.

@@ -134,7 +134,7 @@ async fn health_and_readiness_say_why_not() {
     let ill = Daemon {
         reasons: vec!["account main: no answer of its venue for 90 s".to_owned()],
         missing: vec!["account mirror: its first pass over the lookback is not done".to_owned()],
-        has_accounts: true,
+        ..Daemon::WELL
     };
     let server = Server::with(None, Limits::default(), ill).await;
     let health = server.get("/health").await;

@@ -27,6 +27,7 @@ pub(crate) struct Daemon {
     pub(crate) reasons: Vec<String>,
     pub(crate) missing: Vec<String>,
     pub(crate) has_accounts: bool,
+    pub(crate) now: HostTime,
 }
 
 impl Daemon {
@@ -34,12 +35,13 @@ impl Daemon {
         reasons: Vec::new(),
         missing: Vec::new(),
         has_accounts: true,
+        now: sample::NOW,
     };
 }
 
 impl Live for Daemon {
     fn now(&self) -> HostTime {
-        sample::NOW
+        self.now
     }
 
     fn plugins(&self) -> serde_json::Value {
@@ -51,6 +53,7 @@ impl Live for Daemon {
             plugin: "max\"count".to_owned(),
             calls: 7,
             failures: 1,
+            is_set_aside: true,
         }]
     }
 

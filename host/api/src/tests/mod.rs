@@ -3,6 +3,7 @@
 
 mod answers;
 mod client;
+mod exposition;
 mod guarded;
 mod hostile;
 // The report's own story, so that both tell of the same ledger.

@@ -45,7 +45,8 @@ pub(crate) fn due(
 pub(crate) fn channels_pending(connection: &Connection) -> Read<Vec<PendingChannel>> {
     all(
         connection,
-        "SELECT waiting.channel AS channel, waiting.pending AS pending, outbox.next_at AS next_at
+        "SELECT waiting.channel AS channel, waiting.pending AS pending, outbox.next_at AS next_at,
+             outbox.created_at AS created_at
          FROM (SELECT channel, count(*) AS pending, min(id) AS head FROM outbox WHERE state = 'pending' GROUP BY channel)
              AS waiting
          JOIN outbox ON outbox.id = waiting.head ORDER BY waiting.channel",
@@ -55,6 +56,7 @@ pub(crate) fn channels_pending(connection: &Connection) -> Read<Vec<PendingChann
                 channel: id(row, "channel")?,
                 pending: count(row, "pending")?,
                 next_at: host_time(row, "next_at")?,
+                oldest_at: host_time(row, "created_at")?,
             })
         },
     )
