@@ -44,6 +44,8 @@ pub enum Change {
         /// What to do about it.
         remedy: String,
     },
+    /// A rescan that was asked for is done: everything that it found was reported before this.
+    Rescanned,
 }
 
 impl fmt::Debug for Change {
@@ -80,6 +82,7 @@ impl fmt::Debug for Change {
                 .field("reason", reason)
                 .field("remedy", remedy)
                 .finish(),
+            Self::Rescanned => formatter.write_str("Rescanned"),
         }
     }
 }

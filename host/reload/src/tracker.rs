@@ -113,7 +113,7 @@ impl Tracker {
                 Change::Unreadable { path, reason, .. } => {
                     (Some(path), Told::FaultBefore(reason.clone()))
                 }
-                Change::PluginGone { .. } => continue,
+                Change::PluginGone { .. } | Change::Rescanned => continue,
             };
             let key = match path {
                 None => Key::Config,

@@ -53,7 +53,8 @@ impl Watcher {
     }
 
     /// Looks at everything now, and reads files again even if they look unchanged (for SIGHUP).
-    /// Only differences from what was reported before are reported. Returns at once.
+    /// Only differences from what was reported before are reported, then [`Change::Rescanned`]. Returns at
+    /// once.
     pub fn rescan(&self) {
         self.flags.rescan.store(true, Ordering::SeqCst);
         self.wake();
@@ -169,6 +170,7 @@ pub fn watch_after(
         flags: Arc::clone(&flags),
         intake,
         sender,
+        owes_rescanned: false,
     };
     let thread = std::thread::Builder::new()
         .name("fillsync-reload".to_owned())
@@ -239,6 +241,8 @@ struct Watching {
     flags: Arc<Flags>,
     intake: SignalReceiver<Signal>,
     sender: Sender<Change>,
+    /// Whether a rescan was asked for whose end was not reported yet.
+    owes_rescanned: bool,
 }
 
 impl Watching {
@@ -247,6 +251,7 @@ impl Watching {
         while !self.flags.stop.load(Ordering::SeqCst) && !self.sender.is_closed() {
             let now = Instant::now();
             let thorough = self.flags.rescan.swap(false, Ordering::SeqCst);
+            self.owes_rescanned |= thorough;
             if self.flags.overflowed.swap(false, Ordering::SeqCst) {
                 next_survey = next_survey.min(now + self.settings.settle_check);
             }
@@ -283,6 +288,10 @@ impl Watching {
             match self.sender.try_reserve() {
                 Ok(place) => match self.tracker.next_change(now) {
                     Some(change) => place.send(change),
+                    None if self.owes_rescanned && self.tracker.next_look().is_none() => {
+                        self.owes_rescanned = false;
+                        place.send(Change::Rescanned);
+                    }
                     None => break,
                 },
                 Err(TrySendError::Full(())) => return Some(self.settings.settle_check),

@@ -1,7 +1,7 @@
 //! What lies in the folders: foreign names, things that are no files, links, files and folders that go
 //! and come back, files that may not be read. None of them blocks or is repeated.
 
-use crate::scene::Scene;
+use crate::scene::{Scene, rename_into_place};
 use fillsync_reload::Change;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -227,4 +227,27 @@ fn a_file_that_may_not_be_read_or_is_too_large_is_reported_once() {
         matches!(seen.as_slice(), [Change::Plugin { bytes, .. }] if bytes.len() == 1000),
         "{seen:?}"
     );
+}
+
+#[test]
+fn the_end_of_a_rescan_is_reported_after_what_it_found() {
+    let scene = Scene::new();
+    let mut watched = scene.start();
+    watched.guard.rescan();
+    assert_eq!(
+        watched.next_report(),
+        Change::Rescanned,
+        "nothing was found"
+    );
+    // Content that no event announces: only its time tells, and the rescan reads it anyway.
+    rename_into_place(&scene.config(), b"second");
+    watched.guard.rescan();
+    let mut reports = Vec::new();
+    while reports.last() != Some(&Change::Rescanned) {
+        reports.push(watched.next_report());
+    }
+    let is_config =
+        |change: &Change| matches!(change, Change::Config { bytes, .. } if bytes == b"second");
+    assert!(is_config(&reports[0]), "{reports:?}");
+    assert_eq!(reports.len(), 2, "{reports:?}");
 }

@@ -56,7 +56,18 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
+    /// The next change; that a rescan ended is none.
     pub(crate) fn next(&mut self) -> Change {
+        loop {
+            match self.next_report() {
+                Change::Rescanned => {}
+                change => return change,
+            }
+        }
+    }
+
+    /// The next report of any kind.
+    pub(crate) fn next_report(&mut self) -> Change {
         let until = Instant::now() + PATIENCE;
         loop {
             match self.changes.try_recv() {
