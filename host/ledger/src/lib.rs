@@ -9,6 +9,7 @@
 //! This is the only room of rusqlite. It decides nothing: cycles come from the core's fold, counts
 //! and alerts from the synchroniser. It has no clock; every time comes with the request.
 
+pub mod copy;
 pub mod decisions;
 pub mod error;
 pub mod facts;
@@ -26,6 +27,7 @@ mod read;
 mod write;
 mod writer;
 
+pub use copy::{CopyFacts, Restored};
 pub use decisions::{
     AlertRow, Committed, CountRow, DecisionOutcome, DecisionRow, Decisions, DivergenceRow,
     EventRow, GroupCycleRow, PluginEventRow, PluginUsedRow,

@@ -98,7 +98,7 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, LedgerError> {
 }
 
 /// Says whose file it is, before anything is written to it. The answer is its schema, 0 for an empty file.
-fn recognise(path: &Path, connection: &Connection) -> Result<i64, LedgerError> {
+pub(crate) fn recognise(path: &Path, connection: &Connection) -> Result<i64, LedgerError> {
     let number = |name: &str| -> Result<i64, LedgerError> {
         connection
             .query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
@@ -199,6 +199,12 @@ pub(crate) fn backup_into(connection: &Connection, path: &Path) -> Result<(), Le
             what: format!("{name} exists; name a file that does not"),
         });
     }
+    copy_into(connection, path)
+}
+
+/// A whole copy, defragmented, in a file that is not there or empty.
+pub(crate) fn copy_into(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let name = path.display().to_string();
     connection
         .execute("VACUUM INTO ?1", [&name])
         .map_err(|error| LedgerError::Unusable {
