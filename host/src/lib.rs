@@ -11,4 +11,6 @@ pub mod live;
 pub mod policy;
 pub mod run;
 pub mod shelf;
+pub mod supervisor;
 pub mod telemetry;
+mod watchdog;

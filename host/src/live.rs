@@ -16,6 +16,9 @@ use tokio::sync::watch;
 /// An account whose last complete round is older than this is not healthy.
 const DATA_AGE_MAX: Duration = Duration::from_secs(120);
 
+/// A message that waits longer than this keeps somebody from knowing.
+const OUTBOX_AGE_MAX: Duration = Duration::from_secs(300);
+
 /// The daemon, seen from its HTTP side.
 pub struct Daemon {
     /// The plugins.
@@ -30,19 +33,42 @@ pub struct Daemon {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Daemon {
-    fn complaints(&self, now: HostTime) -> Vec<String> {
-        let mut reasons = Vec::new();
-        if let Some(cause) = self.ledger.poisoned() {
-            reasons.push(format!("the ledger takes no more writes: {cause}"));
-        }
-        for (account, life) in self.wake.lives() {
-            if let Some(reason) = complaint(&life, now) {
-                reasons.push(format!("account {account}: {reason}"));
-            }
-        }
-        reasons
+/// Why the daemon does not do all of its work as of `now`, as far as it knows by itself; nothing where
+/// it does.
+pub(crate) fn complaints(
+    ledger: &Ledger,
+    wake: &Wake,
+    plugins: &Registry,
+    now: HostTime,
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(cause) = ledger.poisoned() {
+        reasons.push(format!("the ledger takes no more writes: {cause}"));
     }
+    for (account, life) in wake.lives() {
+        if let Some(reason) = complaint(&life, now) {
+            reasons.push(format!("account {account}: {reason}"));
+        }
+    }
+    for (channel, since) in wake.waiting() {
+        let age = now.since(since);
+        if age > OUTBOX_AGE_MAX {
+            reasons.push(format!(
+                "channel {channel}: a message waits for {}s; `fillsync alerts` says why",
+                age.as_secs()
+            ));
+        }
+    }
+    for plugin in plugins.status() {
+        if let Some(until) = plugin.aside_until {
+            reasons.push(format!(
+                "plugin {} is set aside until {}: own counts or plain words are in its place",
+                plugin.name,
+                until.clock()
+            ));
+        }
+    }
+    reasons
 }
 
 fn complaint(life: &AccountLife, now: HostTime) -> Option<String> {
@@ -73,12 +99,13 @@ impl Live for Daemon {
                 plugin: status.name.to_string(),
                 calls: status.calls,
                 failures: status.failures,
+                is_set_aside: status.aside_until.is_some(),
             })
             .collect()
     }
 
     fn health(&self, now: HostTime) -> Health {
-        let reasons = self.complaints(now);
+        let reasons = complaints(&self.ledger, &self.wake, &self.plugins, now);
         Health {
             ok: reasons.is_empty(),
             reasons,

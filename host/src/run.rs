@@ -6,6 +6,9 @@
 
 use crate::app::{App, SystemClock};
 use crate::live::Daemon;
+use crate::supervisor::Supervisor;
+use crate::telemetry::LogSwitch;
+use crate::watchdog::Watchdog;
 use anyhow::{Context as _, anyhow};
 use fillsync_api::ApiState;
 use fillsync_channel::Surroundings;
@@ -21,6 +24,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long answers under way may take at the end.
 const API_DRAIN: Duration = Duration::from_secs(4);
+/// How often the outbox is looked at for health.
+const OUTBOX_EVERY: Duration = Duration::from_secs(10);
 /// How long the ledger may take to close.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -36,6 +41,10 @@ pub struct RunSettings {
     pub sink: Option<fillsync_channel::stdout::Sink>,
     /// Is hinted to look at all files again (SIGHUP).
     pub rescan: Option<mpsc::Receiver<()>>,
+    /// Changes the level of the log; none where the log is somebody else's.
+    pub log: Option<LogSwitch>,
+    /// Is told how the daemon is.
+    pub supervisor: Supervisor,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -49,6 +58,8 @@ pub async fn run(settings: RunSettings) -> anyhow::Result<()> {
         bound,
         sink,
         rescan,
+        log,
+        supervisor,
     } = settings;
     let loaded = crate::app::load_config(&config_path)?;
     for warning in &loaded.warnings {
@@ -98,8 +109,20 @@ pub async fn run(settings: RunSettings) -> anyhow::Result<()> {
     if let Some(bound) = bound {
         let _ = bound.send(address);
     }
-    let outcome = follow(&mut app, &config_path, &watcher, changes, rescan, &mut stop).await;
+    let mut following = Following {
+        watchdog: Watchdog::new(),
+        app,
+        config_path,
+        log,
+        supervisor,
+        address,
+    };
+    following.supervisor.ready(&following.status());
+    let outcome = following.follow(&watcher, changes, rescan, &mut stop).await;
     tracing::info!(event = "stopping", "finishing what is under way");
+    following.supervisor.stopping();
+    let Following { app, watchdog, .. } = following;
+    drop(watchdog);
     let ledger = app.ledger().clone();
     app.drain().await;
     let _ = end_api.send(());
@@ -109,36 +132,170 @@ pub async fn run(settings: RunSettings) -> anyhow::Result<()> {
     outcome
 }
 
-async fn follow(
-    app: &mut App,
-    config_path: &Path,
-    watcher: &Watcher,
-    mut changes: mpsc::Receiver<Change>,
-    mut rescan: Option<mpsc::Receiver<()>>,
-    stop: &mut watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let mut fatal = app.fatal();
-    loop {
-        let next = tokio::select! {
-            biased;
-            () = told(stop, |stop| *stop) => Next::Stop,
-            () = told(&mut fatal, Option::is_some) => Next::Fatal,
-            change = changes.recv() => change.map_or(Next::Blind, Next::Change),
-            Some(()) = hint(&mut rescan) => Next::Rescan,
-        };
-        match next {
-            Next::Stop => return Ok(()),
-            Next::Fatal => {
-                let why = fatal.borrow().clone().unwrap_or_default();
-                return Err(anyhow!("{why}"));
+/// The daemon while it runs, with everything that it follows.
+struct Following {
+    app: App,
+    config_path: PathBuf,
+    log: Option<LogSwitch>,
+    supervisor: Supervisor,
+    watchdog: Watchdog,
+    address: SocketAddr,
+}
+
+impl Following {
+    async fn follow(
+        &mut self,
+        watcher: &Watcher,
+        mut changes: mpsc::Receiver<Change>,
+        mut rescan: Option<mpsc::Receiver<()>>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        let mut fatal = self.app.fatal();
+        let every = self.supervisor.every();
+        let mut ticks = tokio::time::interval(every.unwrap_or(Duration::MAX));
+        let mut looks = tokio::time::interval(OUTBOX_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = told(stop, |stop| *stop) => Next::Stop,
+                () = told(&mut fatal, Option::is_some) => Next::Fatal,
+                change = changes.recv() => change.map_or(Next::Blind, Next::Change),
+                Some(()) = hint(&mut rescan) => Next::Rescan,
+                _ = ticks.tick(), if every.is_some() => Next::Tick,
+                _ = looks.tick() => Next::Look,
+            };
+            match next {
+                Next::Stop => return Ok(()),
+                Next::Fatal => {
+                    let why = fatal.borrow().clone().unwrap_or_default();
+                    return Err(anyhow!("{why}"));
+                }
+                Next::Blind => return Err(anyhow!("the file watcher ended; restart fillsync")),
+                Next::Change(Change::Rescanned) => self.supervisor.ready(&self.status()),
+                Next::Change(change) => self.take(change).await,
+                Next::Rescan => {
+                    self.supervisor.reloading();
+                    watcher.rescan();
+                    // Secrets are in no watched file.
+                    let config = self.app.config().clone();
+                    self.apply(&config).await;
+                }
+                Next::Look => self.look_at_outbox(),
+                Next::Tick => match self.watchdog.look(self.app.wake(), self.app.ledger()) {
+                    Ok(()) => self.supervisor.alive(&self.status()),
+                    Err(why) => {
+                        tracing::error!(event = "loop_stuck", why, "the watchdog is not answered");
+                        self.supervisor.stuck(&why);
+                    }
+                },
             }
-            Next::Blind => return Err(anyhow!("the file watcher ended; restart fillsync")),
-            Next::Change(change) => take(app, config_path, change).await,
-            Next::Rescan => {
-                watcher.rescan();
-                // Secrets are in no watched file.
-                let config = app.config().clone();
-                apply(app, &config).await;
+        }
+    }
+
+    /// Keeps in memory since when messages wait, because health must answer while the ledger is busy.
+    fn look_at_outbox(&self) {
+        let (ledger, wake) = (self.app.ledger().clone(), Arc::clone(self.app.wake()));
+        tokio::spawn(async move {
+            // A ledger that cannot be read is told by who needs it.
+            if let Ok(pending) = ledger.read(|reader| reader.outbox_channels_pending()).await {
+                let waiting = pending.into_iter();
+                wake.wait(waiting.map(|of| (of.channel, of.oldest_at)).collect());
+            }
+        });
+    }
+
+    /// The daemon in one line, as the service manager shows it.
+    fn status(&self) -> String {
+        let config = self.app.config();
+        let complaints = crate::live::complaints(
+            self.app.ledger(),
+            self.app.wake(),
+            self.app.plugins(),
+            SystemClock.now(),
+        );
+        let how = if complaints.is_empty() {
+            "all is well".to_owned()
+        } else {
+            complaints.join("; ")
+        };
+        format!(
+            "http://{}, {} accounts, {} channels: {how}",
+            self.address,
+            config.accounts.len(),
+            config.channels.len()
+        )
+    }
+
+    async fn take(&mut self, change: Change) {
+        match change {
+            Change::Config { bytes, .. } => self.reload(&bytes).await,
+            Change::Plugin {
+                name, path, bytes, ..
+            } => {
+                let file = file_name(&path);
+                self.app.plugin_file(&name, &file, bytes).await;
+            }
+            Change::PluginGone { name } => self.app.plugin_gone(&name),
+            Change::Unreadable {
+                path,
+                reason,
+                remedy,
+            } => {
+                tracing::error!(event = "file_unreadable", file = %file_name(&path), reason, remedy, "what was in use stays");
+            }
+            Change::Rescanned => {}
+        }
+    }
+
+    /// Takes up a changed configuration, or says why not.
+    async fn reload(&mut self, bytes: &[u8]) {
+        let folder = self.config_path.parent().unwrap_or(Path::new(""));
+        let known = crate::app::known_plugins();
+        let file = self.config_path.display().to_string();
+        let loaded = match fillsync_config::parse_bytes(bytes, &file, folder, &known) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                // Warnings stand for themselves; what keeps the file from being taken are the errors.
+                let errors: Vec<String> = problems
+                    .iter()
+                    .filter(|problem| problem.severity == fillsync_config::Severity::Error)
+                    .map(fillsync_config::Problem::summary)
+                    .collect();
+                for error in &errors {
+                    tracing::error!(event = "config_rejected", "{error}");
+                }
+                self.app.voice().config_rejected(&errors.join("; ")).await;
+                return;
+            }
+        };
+        self.apply(&loaded.config).await;
+    }
+
+    /// Puts a configuration in force, or says why not.
+    async fn apply(&mut self, config: &Config) {
+        match self.app.apply(config).await {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(changes) => {
+                let level = config.daemon.log_level;
+                if let Some(Err(error)) = self.log.as_ref().map(|log| log.set(level.as_str())) {
+                    tracing::error!(event = "log_level_stays", %error, "the log goes on as it was");
+                }
+                tracing::info!(
+                    event = "config_reloaded",
+                    changes = changes.join("; "),
+                    "in force"
+                );
+                self.app.voice().config_reloaded(&changes).await;
+            }
+            Err(error) => {
+                let why = format!("{error:#}");
+                tracing::error!(
+                    event = "config_rejected",
+                    error = why,
+                    "what was in force stays"
+                );
+                self.app.voice().config_rejected(&why).await;
             }
         }
     }
@@ -151,6 +308,8 @@ enum Next {
     Blind,
     Change(Change),
     Rescan,
+    Tick,
+    Look,
 }
 
 /// Returns when a value is as wished, or can no longer change.
@@ -162,71 +321,6 @@ async fn hint(rescan: &mut Option<mpsc::Receiver<()>>) -> Option<()> {
     match rescan {
         Some(rescan) => rescan.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-async fn take(app: &mut App, config_path: &Path, change: Change) {
-    match change {
-        Change::Config { bytes, .. } => reload(app, config_path, &bytes).await,
-        Change::Plugin {
-            name, path, bytes, ..
-        } => app.plugin_file(&name, &file_name(&path), bytes).await,
-        Change::PluginGone { name } => app.plugin_gone(&name),
-        Change::Unreadable {
-            path,
-            reason,
-            remedy,
-        } => {
-            tracing::error!(event = "file_unreadable", file = %file_name(&path), reason, remedy, "what was in use stays");
-        }
-    }
-}
-
-/// Takes up a changed configuration, or says why not.
-async fn reload(app: &mut App, config_path: &Path, bytes: &[u8]) {
-    let folder = config_path.parent().unwrap_or(Path::new(""));
-    let known = crate::app::known_plugins();
-    let file = config_path.display().to_string();
-    let loaded = match fillsync_config::parse_bytes(bytes, &file, folder, &known) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            // Warnings stand for themselves; what keeps the file from being taken are the errors.
-            let errors: Vec<String> = problems
-                .iter()
-                .filter(|problem| problem.severity == fillsync_config::Severity::Error)
-                .map(fillsync_config::Problem::summary)
-                .collect();
-            for error in &errors {
-                tracing::error!(event = "config_rejected", "{error}");
-            }
-            app.voice().config_rejected(&errors.join("; ")).await;
-            return;
-        }
-    };
-    apply(app, &loaded.config).await;
-}
-
-/// Puts a configuration in force, or says why not.
-async fn apply(app: &mut App, config: &Config) {
-    match app.apply(config).await {
-        Ok(changes) if changes.is_empty() => {}
-        Ok(changes) => {
-            tracing::info!(
-                event = "config_reloaded",
-                changes = changes.join("; "),
-                "in force"
-            );
-            app.voice().config_reloaded(&changes).await;
-        }
-        Err(error) => {
-            let why = format!("{error:#}");
-            tracing::error!(
-                event = "config_rejected",
-                error = why,
-                "what was in force stays"
-            );
-            app.voice().config_rejected(&why).await;
-        }
     }
 }
 

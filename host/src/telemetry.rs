@@ -42,11 +42,25 @@ pub enum LogFormat {
     Json,
 }
 
+/// Changes the level of the log while it is written.
+#[derive(Clone)]
+pub struct LogSwitch(Arc<dyn Fn(EnvFilter) -> anyhow::Result<()> + Send + Sync>);
+
+impl LogSwitch {
+    /// Lets lines of this level and of more severe ones through from now on.
+    ///
+    /// # Errors
+    /// When the level is no filter, or the log has ended.
+    pub fn set(&self, level: &str) -> anyhow::Result<()> {
+        (self.0)(EnvFilter::try_new(filter(level))?)
+    }
+}
+
 /// Starts logging to standard error.
 ///
 /// # Errors
 /// When a subscriber is set already, or the level is no filter.
-pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
+pub fn start(format: LogFormat, level: &str) -> anyhow::Result<LogSwitch> {
     start_with(format, level, std::io::stderr)
 }
 
@@ -54,15 +68,19 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_into(format: LogFormat, level: &str, file: std::fs::File) -> anyhow::Result<()> {
+pub fn start_into(
+    format: LogFormat,
+    level: &str,
+    file: std::fs::File,
+) -> anyhow::Result<LogSwitch> {
     start_with(format, level, Arc::new(file))
 }
 
-fn start_with<W>(format: LogFormat, level: &str, writer: W) -> anyhow::Result<()>
+fn start_with<W>(format: LogFormat, level: &str, writer: W) -> anyhow::Result<LogSwitch>
 where
     W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(level)?;
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(EnvFilter::try_new(level)?);
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
@@ -71,7 +89,9 @@ where
         LogFormat::Text => registry.with(lines.with_target(false)).try_init()?,
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
-    Ok(())
+    Ok(LogSwitch(Arc::new(
+        move |filter| Ok(handle.reload(filter)?),
+    )))
 }
 
 /// The filter for a level: the HTTP libraries never say more than warnings, because the addresses

@@ -150,7 +150,10 @@ fn law_08_a_strategy_that_misbehaves_costs_its_own_answer_only() {
             system,
         )
     });
-    assert_eq!(daemon.ask("/health").0, 200);
+    // It costs no other work, but somebody should look: health says which plugin, and until when.
+    let (status, body) = daemon.ask("/health");
+    assert_eq!(status, 503, "{body}");
+    assert!(body.contains("plugin hostile is set aside until"), "{body}");
 }
 
 #[test]

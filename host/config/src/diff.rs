@@ -9,14 +9,13 @@ use fillsync_core::id::{AccountName, ChannelName, GroupName, PluginName};
 use std::collections::BTreeMap;
 
 /// The keys of `[daemon]` that take effect at the next start of the process only.
-pub const RESTART_KEYS: [&str; 7] = [
+pub const RESTART_KEYS: [&str; 6] = [
     "database",
     "plugin_dir",
     "cache_dir",
     "listen",
     "api_token",
     "log_format",
-    "log_level",
 ];
 
 /// What happened to one named thing.
@@ -206,6 +205,7 @@ pub fn running(old: &Config, new: &Config) -> Config {
     let mut config = new.clone();
     config.daemon = Daemon {
         alert_max_age: new.daemon.alert_max_age,
+        log_level: new.daemon.log_level,
         ..old.daemon.clone()
     };
     config

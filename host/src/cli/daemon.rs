@@ -5,6 +5,7 @@
 
 use crate::app;
 use crate::run::{self, RunSettings};
+use crate::supervisor::Supervisor;
 use crate::telemetry::{self, LogFormat};
 use std::path::PathBuf;
 use tokio::sync::{mpsc, watch};
@@ -16,7 +17,7 @@ pub(super) async fn run(config_path: PathBuf) -> anyhow::Result<()> {
         fillsync_config::LogFormat::Text => LogFormat::Text,
         fillsync_config::LogFormat::Json => LogFormat::Json,
     };
-    telemetry::start(
+    let log = telemetry::start(
         format,
         &telemetry::filter(loaded.config.daemon.log_level.as_str()),
     )?;
@@ -27,6 +28,8 @@ pub(super) async fn run(config_path: PathBuf) -> anyhow::Result<()> {
         bound: None,
         sink: None,
         rescan: Some(rescans),
+        log: Some(log),
+        supervisor: Supervisor::from_environment()?,
     })
     .await
 }

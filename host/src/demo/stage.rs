@@ -2,6 +2,7 @@
 
 use crate::cli::say;
 use crate::run::{self, RunSettings};
+use crate::supervisor::Supervisor;
 use crate::telemetry::{self, LogFormat};
 use anyhow::{Context as _, anyhow};
 use fillsync_channel::stdout::Sink;
@@ -193,6 +194,8 @@ formatter = "limit-fill"
             bound: Some(bound),
             sink: Some(sink),
             rescan: None,
+            log: None,
+            supervisor: Supervisor::none(),
         }));
         let daemon = Daemon { stop, handle };
         let Ok(address) = address.await else {

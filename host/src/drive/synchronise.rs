@@ -82,6 +82,7 @@ impl Synchroniser {
             if *stop.borrow() {
                 return Ok(());
             }
+            self.wake.beat();
             let outcome = runtime.block_on(self.round(&reader, &mut agenda));
             let rest = match outcome {
                 Ok(()) => Duration::from_millis(1),

@@ -7,11 +7,11 @@
 //! When an account is handed over from one poller to the next, each has a life of its own: what the old
 //! one still says is of no account, and an account without a life is not ready.
 
-use fillsync_core::id::AccountName;
+use fillsync_core::id::{AccountName, ChannelName};
 use fillsync_core::time::HostTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How far one account has come since the start.
@@ -71,6 +71,10 @@ pub struct Wake {
     streams: Mutex<BTreeMap<AccountName, StreamState>>,
     nudges: Mutex<BTreeMap<AccountName, Arc<Notify>>>,
     closed_wanted: Mutex<BTreeSet<AccountName>>,
+    /// When the synchroniser last began to look at something; none before its first look.
+    beat: Mutex<Option<Instant>>,
+    /// Since when the first message of each channel waits, as it was last seen.
+    waiting: Mutex<BTreeMap<ChannelName, HostTime>>,
 }
 
 #[derive(Debug, Default)]
@@ -182,6 +186,28 @@ impl Wake {
                     || (life.failing.is_some() && now >= life.started_at.plus(patience))
             })
         })
+    }
+
+    /// The synchroniser is at work.
+    pub fn beat(&self) {
+        *locked(&self.beat) = Some(Instant::now());
+    }
+
+    /// How long ago the synchroniser was last seen at work; none before its first look.
+    #[must_use]
+    pub fn since_beat(&self) -> Option<Duration> {
+        locked(&self.beat).map(|at| at.elapsed())
+    }
+
+    /// Since when the first message of each channel that has one waits.
+    pub fn wait(&self, waiting: BTreeMap<ChannelName, HostTime>) {
+        *locked(&self.waiting) = waiting;
+    }
+
+    /// As [`Wake::wait`] was last told.
+    #[must_use]
+    pub fn waiting(&self) -> BTreeMap<ChannelName, HostTime> {
+        locked(&self.waiting).clone()
     }
 
     /// How an account's stream is; none where there is none.

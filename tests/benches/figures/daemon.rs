@@ -7,6 +7,7 @@ use crate::http::{Client, eventually};
 use crate::measure::folder;
 use crate::venue::{SECRET, key};
 use fillsync::run::{RunSettings, run};
+use fillsync::supervisor::Supervisor;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -87,6 +88,8 @@ impl Running {
             bound: Some(bound),
             sink: None,
             rescan: None,
+            log: None,
+            supervisor: Supervisor::none(),
         }));
         let address = runtime.block_on(address);
         let address = match address {
