@@ -156,7 +156,7 @@ impl Answer for Counts {
             Column::Right("DETECTED"),
             Column::Right("SHOWN"),
             Column::Right("OF"),
-            Column::Left("TRUTH"),
+            Column::State("TRUTH"),
             Column::Left("NOTE"),
         ];
         let rows = self.counts.iter().flat_map(|cycle| {

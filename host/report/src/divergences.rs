@@ -140,8 +140,8 @@ impl Answer for Divergences {
             Column::Right("CYCLE"),
             Column::Left("SLOT"),
             Column::Left("ACCOUNT"),
-            Column::Left("TRUTH"),
-            Column::Left("STATE"),
+            Column::State("TRUTH"),
+            Column::State("STATE"),
             Column::Left("SINCE"),
             Column::Left("RESOLVED"),
         ];

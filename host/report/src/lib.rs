@@ -38,7 +38,7 @@ pub use performance::{PerformanceAnswer, PerformanceFilter, Trades, performance}
 pub use plugin_events::{PluginEvents, plugin_events};
 pub use status::{Status, status};
 pub use streams::{StreamAnswer, StreamHealth, StreamState, Streams};
-pub use table::{Column, Look, render};
+pub use table::{Column, Look, painted, render};
 
 use serde::Serialize;
 
