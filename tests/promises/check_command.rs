@@ -208,3 +208,77 @@ fn alpaca_is_told_of_its_powers_and_of_what_a_stream_would_do_there() {
         (&json!("bot"), &json!(true))
     );
 }
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let rig = Rig::new();
+    rig.edit("RIG_MIRROR_KEY", "RIG_NO_SUCH_KEY")
+        .edit("RIG_MIRROR_SECRET", "RIG_NO_SUCH_SECRET");
+    rig.put_plugin("house.wasm", b"this is no component");
+    rig.append("[plugin.house]\n");
+    let output = rig.run(&["check", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("3 errors"),
+        "{}",
+        text(&output.stderr)
+    );
+    let answer = json_of(&output);
+    let mirror = said(&answer, "account mirror");
+    assert!(
+        has(&mirror, "error", &["api_key", "RIG_NO_SUCH_KEY", "export"]),
+        "{mirror:#?}"
+    );
+    assert!(
+        has(&mirror, "error", &["api_secret", "RIG_NO_SUCH_SECRET"]),
+        "{mirror:#?}"
+    );
+    let house = said(&answer, "plugin house");
+    assert!(has(&house, "error", &[]), "{house:#?}");
+    // What is good is said as well.
+    assert!(has(
+        &said(&answer, "account main"),
+        "ok",
+        &["read and nothing else"]
+    ));
+}
+
+#[test]
+fn a_broken_configuration_is_told_in_places_to_machines_and_with_excerpts_to_people() {
+    let rig = Rig::new();
+    rig.edit("settle = \"300ms\"", "settel = \"300ms\"")
+        .edit("strategy = \"max-count\"", "strategy = \"max-cuont\"");
+    let output = rig.run(&["check", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let answer = json_of(&output);
+    let findings = answer["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 2, "{answer:#}");
+    let line = |words: &str| {
+        let config = rig.config();
+        let at = config
+            .lines()
+            .position(|line| line.contains(words))
+            .unwrap();
+        json!(at + 1)
+    };
+    for (words, help) in [("max-cuont", "max-count"), ("settel", "settle")] {
+        let finding = findings
+            .iter()
+            .find(|finding| {
+                finding["place"]["message"]
+                    .as_str()
+                    .unwrap()
+                    .contains(words)
+            })
+            .unwrap_or_else(|| panic!("{answer:#}"));
+        assert_eq!(finding["place"]["line"], line(words), "{answer:#}");
+        assert!(
+            finding["place"]["help"].as_str().unwrap().contains(help),
+            "{answer:#}"
+        );
+    }
+    let report = text(&rig.run(&["check"]).stderr);
+    for part in ["settel", "^^^^^^", "help:", "2 errors"] {
+        assert!(report.contains(part), "no {part}: {report}");
+    }
+}

@@ -10,6 +10,7 @@ use fillsync_core::id::AccountName;
 use fillsync_core::port::Venue;
 use fillsync_ledger::{Ledger, LedgerError};
 use fillsync_venue::{AccountSettings, Address, Limits};
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -79,6 +80,19 @@ impl Venues {
             .resolve(&format!("{about}: api_secret"))?;
         self.warnings.extend(key.warning);
         self.warnings.extend(code.warning);
+        self.open_with(account, key.secret, code.secret)
+    }
+
+    /// Opens an account's venue with secrets that have no source yet.
+    ///
+    /// # Errors
+    /// When the settings do not fit the venue.
+    pub(super) fn open_with(
+        &mut self,
+        account: &Account,
+        key: SecretString,
+        code: SecretString,
+    ) -> anyhow::Result<Arc<dyn Venue>> {
         let at = (account.venue, account.base_url.origin().to_owned());
         let address = match self.addresses.get(&at) {
             Some(address) => address.clone(),
@@ -92,8 +106,8 @@ impl Venues {
             account.name.clone(),
             account.venue,
             account.base_url.as_str(),
-            key.secret,
-            code.secret,
+            key,
+            code,
             account.categories.clone(),
         );
         Ok(fillsync_venue::open(

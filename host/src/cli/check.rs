@@ -11,11 +11,11 @@ use super::keys::{self, AccountReport};
 use super::progress::spinner;
 use crate::app;
 use anyhow::anyhow;
-use fillsync_config::Config;
+use fillsync_config::{Config, Problem};
 use fillsync_core::id::PluginName;
 use fillsync_core::time::HostTime;
 use fillsync_plugin_host::{Outcome, PluginEngine, Registry, Source, first_party};
-use fillsync_report::{Answer, Look};
+use fillsync_report::{Answer, Look, painted};
 use serde::Serialize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -31,6 +31,33 @@ struct Finding {
     grade: Grade,
     about: String,
     text: String,
+    /// Where in the configuration, for what stands there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+}
+
+/// A place in the configuration, for editors and continuous integration.
+#[derive(Debug, Clone, Serialize)]
+struct Place {
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    key: String,
+    message: String,
+    help: Option<String>,
+}
+
+impl From<&Problem> for Place {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            file: problem.file.clone(),
+            line: problem.place.as_ref().map(|place| place.line),
+            column: problem.place.as_ref().map(|place| place.column),
+            key: problem.key.clone(),
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        }
+    }
 }
 
 /// Everything that was found, and what the venues say of each account.
@@ -46,10 +73,43 @@ impl Findings {
             grade,
             about: about.into(),
             text: text.into(),
+            place: None,
         });
     }
 
-    fn verdict(&self) -> anyhow::Result<()> {
+    /// What is wrong with the configuration, or suspicious in it.
+    fn add_problem(&mut self, problem: &Problem) {
+        self.findings.push(Finding {
+            grade: match problem.severity {
+                fillsync_config::Severity::Error => Grade::Error,
+                fillsync_config::Severity::Warning => Grade::Warning,
+            },
+            about: "configuration".to_owned(),
+            text: problem.summary(),
+            place: Some(problem.into()),
+        });
+    }
+
+    /// What the venues said of each account.
+    pub(super) fn accounts(&self) -> Vec<AccountReport> {
+        self.accounts.clone()
+    }
+
+    /// Takes over what else was found.
+    pub(super) fn append(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.accounts.extend(other.accounts);
+    }
+
+    /// Takes over what was found of one account.
+    pub(super) fn add_account(&mut self, found: Self, report: AccountReport) {
+        self.append(found);
+        self.accounts.push(report);
+    }
+
+    /// # Errors
+    /// When something was found that keeps the daemon from working.
+    pub(super) fn verdict(&self) -> anyhow::Result<()> {
         let is_error = |finding: &&Finding| finding.grade == Grade::Error;
         match self.findings.iter().filter(is_error).count() {
             0 => Ok(()),
@@ -68,6 +128,7 @@ impl Answer for Findings {
                 Grade::Warning => "warning",
                 Grade::Error => "error  ",
             };
+            let mark = painted(look, mark);
             text.push_str(&format!("{mark}  {}: {}\n", finding.about, finding.text));
         }
         text
@@ -76,15 +137,26 @@ impl Answer for Findings {
 
 /// `fillsync check`.
 pub(super) async fn check(answers: &Answers<'_>, offline: bool) -> anyhow::Result<()> {
-    let loaded = app::load_config(answers.config)?;
     let mut findings = Findings::default();
+    let loaded = match fillsync_config::load(answers.config, &app::known_plugins()) {
+        Ok(loaded) => loaded,
+        // People get the report with its excerpts, machines the places.
+        Err(problems) if answers.json => {
+            problems
+                .iter()
+                .for_each(|problem| findings.add_problem(problem));
+            answers.print(&findings)?;
+            return findings.verdict();
+        }
+        Err(problems) => return Err(anyhow!(fillsync_config::report(&problems))),
+    };
     findings.add(
         Grade::Ok,
         "configuration",
         format!("{} is good", answers.config.display()),
     );
     for warning in &loaded.warnings {
-        findings.add(Grade::Warning, "configuration", warning.summary());
+        findings.add_problem(warning);
     }
     let config = loaded.config;
     if let Err(error) = crate::run::api_token(&config) {
@@ -98,7 +170,7 @@ pub(super) async fn check(answers: &Answers<'_>, offline: bool) -> anyhow::Resul
         let report = keys::ask(account, offline, &mut venues, &mut findings).await;
         findings.accounts.push(report);
     }
-    keys::same_account_twice(&findings.accounts.clone(), &mut findings);
+    keys::same_account_twice(&findings.accounts(), &mut findings);
     bar.finish_and_clear();
     answers.print(&findings)?;
     findings.verdict()

@@ -9,7 +9,7 @@ use crate::app::SystemClock;
 use fillsync_config::Account;
 use fillsync_core::execution::VenueKind;
 use fillsync_core::id::Category;
-use fillsync_core::port::{Clock as _, KeyReport};
+use fillsync_core::port::{Clock as _, KeyReport, Venue};
 use fillsync_core::time::VenueTime;
 use fillsync_report::{Column, Look, render};
 use serde::Serialize;
@@ -80,13 +80,22 @@ pub(super) async fn ask(
     findings: &mut Findings,
 ) -> AccountReport {
     let about = format!("account {}", account.name);
-    let mut report = AccountReport {
-        account: account.name.to_string(),
-        venue: account.venue,
-        categories: account.categories.iter().map(Category::to_string).collect(),
-        stream: account.stream,
-        key: None,
-    };
+    let report = unasked(account);
+    // Both are tried, so that both are named when both are missing.
+    let unread: Vec<String> = [
+        ("api_key", &account.api_key),
+        ("api_secret", &account.api_secret),
+    ]
+    .into_iter()
+    .filter_map(|(key, source)| source.resolve(&format!("{about}: {key}")).err())
+    .map(|error| error.to_string())
+    .collect();
+    if !unread.is_empty() {
+        for text in unread {
+            findings.add(Grade::Error, &about, text);
+        }
+        return report;
+    }
     let opened = venues.open(account);
     for warning in venues.warnings.drain(..) {
         findings.add(Grade::Warning, &about, warning);
@@ -103,6 +112,17 @@ pub(super) async fn ask(
         findings.add(Grade::Ok, about, text);
         return report;
     }
+    of(account, venue.as_ref(), findings).await
+}
+
+/// Asks an open venue of one account what its key may do.
+pub(super) async fn of(
+    account: &Account,
+    venue: &dyn Venue,
+    findings: &mut Findings,
+) -> AccountReport {
+    let about = format!("account {}", account.name);
+    let mut report = unasked(account);
     match venue.key().await {
         Err(error) => findings.add(Grade::Error, about, error.to_string()),
         Ok(key) => {
@@ -111,6 +131,16 @@ pub(super) async fn ask(
         }
     }
     report
+}
+
+fn unasked(account: &Account) -> AccountReport {
+    AccountReport {
+        account: account.name.to_string(),
+        venue: account.venue,
+        categories: account.categories.iter().map(Category::to_string).collect(),
+        stream: account.stream,
+        key: None,
+    }
 }
 
 /// Two names for one account would store, count and tell everything twice.
