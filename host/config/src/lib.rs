@@ -13,6 +13,7 @@ mod judge;
 mod notes;
 mod problem;
 mod read;
+mod reference;
 mod schema;
 mod secret;
 mod value;
@@ -25,6 +26,7 @@ pub use diff::{Change, RESTART_KEYS, Step, apply, difference, running};
 pub use field::LIST_ITEMS_MAX;
 pub use problem::{PROBLEMS_MAX, Place, Problem, Severity, report};
 pub use read::Key;
+pub use reference::{ReferenceSection, SECTIONS, reference};
 pub use schema::{
     Account, ByteSize, Channel, ChannelKind, Config, Daemon, Group, Member, Plugin, PluginLimits,
     Strategy, Telegram, Webhook, venue_base_url,

@@ -1,26 +1,9 @@
 //! The example file shows every key and every default, and means what it says.
 
 use super::read;
-use crate::{
-    Account, Channel, Daemon, EXAMPLE, Group, Key, MINIMAL, Member, Plugin, PluginLimits, Telegram,
-    Webhook, report,
-};
+use crate::{EXAMPLE, MINIMAL, SECTIONS, report};
 use std::path::Path;
 use std::time::Duration;
-
-fn sections() -> [(&'static str, &'static [Key]); 9] {
-    [
-        ("daemon", Daemon::KEYS),
-        ("account", Account::KEYS),
-        ("group", Group::KEYS),
-        ("member", Member::KEYS),
-        ("channel", Channel::KEYS),
-        ("telegram", Telegram::KEYS),
-        ("webhook", Webhook::KEYS),
-        ("plugin", Plugin::KEYS),
-        ("limits", PluginLimits::KEYS),
-    ]
-}
 
 #[test]
 fn both_files_are_read_without_a_word() {
@@ -34,7 +17,8 @@ fn both_files_are_read_without_a_word() {
 
 #[test]
 fn every_key_and_every_default_stands_in_the_example() {
-    for (section, keys) in sections() {
+    for section in SECTIONS {
+        let (section, keys) = (section.title, section.keys);
         for key in keys {
             let shown = regex::Regex::new(&format!(r"(?m)(^|[#{{,] ?){}\s*=", key.name)).unwrap();
             assert!(
