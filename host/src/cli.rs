@@ -6,7 +6,7 @@
 
 use crate::demo::{self, DemoSettings};
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use fillsync_core::id::{AccountName, Category, GroupName, Symbol};
 use fillsync_core::time::VenueTime;
 use std::io::Write as _;
@@ -16,16 +16,26 @@ use std::process::ExitCode;
 mod accounts;
 mod answers;
 mod backfill;
+mod backup;
 mod check;
 mod compare;
 mod daemon;
+mod documents;
 mod explain;
 mod fake_venue;
 mod import;
+mod init;
 mod keys;
+mod paint;
 mod patience;
 mod progress;
 mod verify;
+mod watch;
+
+#[cfg(test)]
+mod book_tests;
+#[cfg(test)]
+mod help_tests;
 
 pub use daemon::signals;
 
@@ -47,12 +57,28 @@ pub struct Cli {
     /// Print JSON instead of a table.
     #[arg(long, global = true)]
     json: bool,
+    /// Whether tables and errors are coloured: on a terminal, always, or never.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: paint::When,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Ask a few questions, check the keys, and write a configuration.
+    ///
+    /// Questions are asked at a terminal; otherwise each line of standard input is one answer, and an empty
+    /// line takes the default. What an option says is not asked. A secret is asked for too, unless it
+    /// stands in the variable FILLSYNC_ACCOUNT_KEY, FILLSYNC_ACCOUNT_SECRET (with the account's name) or FILLSYNC_TELEGRAM_TOKEN.
+    /// The order: where secrets are kept; for each account its name, role, venue, address, key, secret, and
+    /// whether there is another; the strategy, where there are several; where alerts go, and what
+    /// that needs.
+    ///
+    /// Secrets are never in the configuration. With --secrets file each has a file of its own that only its
+    /// owner can read, so that it works at once, also as a service; with --secrets env nothing is stored.
+    /// Nothing that exists is written over.
+    Init(init::Wish),
     /// Run the daemon.
     Run,
     /// Play the story with fake venues on this machine: nothing leaves it, no keys are needed.
@@ -95,6 +121,8 @@ enum Command {
         /// At most so many cycles.
         #[arg(long, default_value_t = 20)]
         limit: u32,
+        #[command(flatten)]
+        watch: watch::Wish,
     },
     /// What closed cycles earned.
     Performance {
@@ -105,7 +133,10 @@ enum Command {
         group: Option<GroupName>,
     },
     /// Accounts, coverage, gaps, the outbox.
-    Status,
+    Status {
+        #[command(flatten)]
+        watch: watch::Wish,
+    },
     /// Accounts that differ in truth.
     Divergences {
         /// Those that are resolved as well.
@@ -199,9 +230,50 @@ enum Command {
     /// It answers as Bybit or Alpaca do, over HTTP and WebSocket, checks signatures and keeps the venue's
     /// limits. It binds 127.0.0.1 only, says its address and its keys, and serves until Ctrl-C.
     FakeVenue(fake_venue::Wish),
+    /// Write a copy of the ledger into a new file; the daemon may run meanwhile.
+    ///
+    /// The copy has its name only when every page of it was checked and is on the disk. The configuration,
+    /// the secrets and the plugins are files of their own: copy them as you copy other files.
+    Backup {
+        /// The file; it must not exist.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a copy in the ledger's place. The daemon must not run.
+    ///
+    /// The copy is checked first, page by page. A ledger that is there is replaced with --force only, and
+    /// kept beside it. What happened since the copy was made is fetched from the venues when the
+    /// daemon runs again.
+    Restore {
+        /// The copy.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Replace the ledger that is there; it is kept as `….before-TIME`.
+        #[arg(long)]
+        force: bool,
+    },
     /// Plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Print a shell's completions of this command.
+    ///
+    /// For bash: `fillsync completions bash > ~/.local/share/bash-completion/completions/fillsync`. For fish:
+    /// `fillsync completions fish > ~/.config/fish/completions/fillsync.fish`. For zsh: into a file `_fillsync` in a
+    /// folder of `$fpath`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of this command, or of one of its commands.
+    ///
+    /// To read it: `fillsync man | man -l -`. To install all of them: `fillsync man --to /usr/local/share/man/man1`.
+    Man {
+        /// The command whose page it is, as in `plugin list`; the whole by default.
+        command: Vec<String>,
+        /// Write the pages of all commands into this folder instead.
+        #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+        to: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -243,7 +315,12 @@ fn time(text: &str) -> Result<VenueTime, String> {
 pub fn main() -> ExitCode {
     // The only TLS provider; reqwest is built without one of its own choice.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let arguments = match Cli::try_parse() {
+    let when = paint::When::asked_for(std::env::args_os());
+    let matches = Cli::command()
+        .color(when.of_help())
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let arguments = match matches {
         Ok(arguments) => arguments,
         Err(error) => {
             let asked_for_help = !error.use_stderr();
@@ -257,8 +334,10 @@ pub fn main() -> ExitCode {
     };
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads the first lines of an answer and closes the pipe has what was wanted.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            complain(&error, when);
             let called_wrongly = error.is::<CalledWrongly>();
             ExitCode::from(if called_wrongly { 2 } else { 1 })
         }
@@ -278,13 +357,16 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli {
         config,
         json,
+        color,
         command,
     } = cli;
     let answers = Answers {
         config: &config,
         json,
+        look: color.look(),
     };
     match command {
+        Command::Init(wish) => runtime()?.block_on(init::init(&answers, wish)),
         Command::Run => runtime()?.block_on(daemon::run(config)),
         Command::Demo { exit, dir } => runtime()?.block_on(demo::play(DemoSettings { exit, dir })),
         Command::FakeVenue(wish) => runtime()?.block_on(fake_venue::run(wish, json)),
@@ -294,9 +376,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             limit,
             before,
         } => answers.fills(which, limit, before),
-        Command::Counts { group, limit } => answers.counts(group, limit),
+        Command::Counts {
+            group,
+            limit,
+            watch,
+        } => watch.show(|| answers.counts(group.as_ref(), limit)),
         Command::Performance { which, group } => answers.performance(which, group),
-        Command::Status => answers.status(),
+        Command::Status { watch } => watch.show(|| answers.status()),
         Command::Divergences { all } => answers.divergences(all),
         Command::Alerts { limit, before } => answers.alerts(limit, before),
         Command::Explain(wish) => explain::explain(&answers, &wish),
@@ -332,15 +418,25 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 dry_run,
             },
         ),
+        Command::Backup { to } => backup::back_up(&answers, &to),
+        Command::Restore { from, force } => backup::restore(&answers, &from, force),
         Command::Plugin(PluginCommand::List) => check::plugins(&answers),
+        Command::Completions { shell } => documents::completions(shell),
+        Command::Man { command, to } => documents::man(&command, to.as_deref()),
     }
 }
 
 /// Prints an error as it is meant to be read.
-fn complain(error: &anyhow::Error) {
-    let mut out = std::io::stderr().lock();
+fn complain(error: &anyhow::Error, when: paint::When) {
+    let text = paint::errors(&format!("{error:#}"), when);
     // Nobody can be told that standard error is closed.
-    let _ = writeln!(out, "fillsync: {error:#}");
+    let _ = writeln!(std::io::stderr().lock(), "fillsync: {text}");
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Prints something that does not keep a command from working.

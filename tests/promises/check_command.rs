@@ -246,7 +246,8 @@ fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn a_broken_configuration_is_told_in_places_to_machines_and_with_excerpts_to_people() {
     let rig = Rig::new();
-    rig.edit("settle = \"300ms\"", "settel = \"300ms\"")
+    rig.edit("deadline = \"2s\"", "deadline = \"5s\"")
+        .edit("settle = \"300ms\"", "settel = \"300ms\"")
         .edit("strategy = \"max-count\"", "strategy = \"max-cuont\"");
     let output = rig.run(&["check", "--json"]);
     assert_eq!(output.status.code(), Some(1));

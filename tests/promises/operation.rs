@@ -150,7 +150,7 @@ fn the_level_of_the_log_changes_while_it_runs() {
             .as_array()
             .unwrap()
             .iter()
-            .filter(|event| event["name"] == "config_reloaded")
+            .filter(|event| event["event"] == "config_reloaded")
             .count();
         so(reloads == 2, events)
     });
@@ -159,7 +159,6 @@ fn the_level_of_the_log_changes_while_it_runs() {
     rig.wait_for("fill", told + 1);
     rig.wait_for_all_fills();
     assert_eq!(daemon.events("fill_received").len(), 1, "{}", daemon.log());
-    assert_eq!(daemon.events("alert_sent").len(), told, "{}", daemon.log());
 }
 
 /// Every event that the design names, with fields that a machine may rely on.
@@ -250,12 +249,16 @@ fn every_event_of_the_design_is_a_line_of_json_with_its_fields() {
     rig.wait_for_all_fills();
     assert!(daemon.stop().success());
     lines.push(daemon.log());
-    // It was away for longer than the venue remembers, and an order that it never saw filled.
-    rig.bybit.clock().advance_ms(800 * 24 * 3_600_000);
+    // While it was away an order filled that it never saw.
     rig.fill(&rig.place("main", 1));
-    let daemon = rig.start_ready();
-    daemon.wait_for_event("coverage_gap");
+    let mut daemon = rig.start_ready();
     daemon.wait_for_event("untracked_fill_detected");
+    assert!(daemon.stop().success());
+    lines.push(daemon.log());
+    // And then it was away for longer than the venue remembers.
+    rig.bybit.clock().advance_ms(800 * 24 * 3_600_000);
+    let daemon = rig.start();
+    daemon.wait_for_event("coverage_gap");
     lines.push(daemon.log());
 
     let lines: Vec<Value> = lines

@@ -10,7 +10,6 @@ use fillsync_core::id::GroupName;
 use fillsync_core::port::Clock as _;
 use fillsync_ledger::{AlertFilter, FillFilter, Reader};
 use fillsync_report::{Answer, CountFilter, DivergenceFilter, Look, PerformanceFilter};
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 /// Where to look, and how to print it.
@@ -19,6 +18,8 @@ pub(super) struct Answers<'a> {
     pub(super) config: &'a Path,
     /// Whether machines read it.
     pub(super) json: bool,
+    /// How tables look.
+    pub(super) look: Look,
 }
 
 impl Answers<'_> {
@@ -26,7 +27,7 @@ impl Answers<'_> {
         Ok(app::load_config(self.config)?.config)
     }
 
-    fn database(&self) -> anyhow::Result<PathBuf> {
+    pub(super) fn database(&self) -> anyhow::Result<PathBuf> {
         Ok(self.load()?.daemon.database)
     }
 
@@ -36,15 +37,16 @@ impl Answers<'_> {
 
     /// Prints an answer.
     pub(super) fn print(&self, answer: &impl Answer) -> anyhow::Result<()> {
-        if self.json {
-            return say(&answer.json()?);
-        }
-        let look = if std::io::stdout().is_terminal() {
-            Look::Terminal
+        say(&self.written(answer)?)
+    }
+
+    /// An answer as it is printed, without its last line end.
+    fn written(&self, answer: &impl Answer) -> anyhow::Result<String> {
+        Ok(if self.json {
+            answer.json()?
         } else {
-            Look::Plain
-        };
-        say(answer.table(look).trim_end())
+            answer.table(self.look).trim_end().to_owned()
+        })
     }
 
     pub(super) fn fills(
@@ -65,14 +67,15 @@ impl Answers<'_> {
         self.print(&fillsync_report::fills(&self.reader()?, &filter, now)?)
     }
 
-    pub(super) fn counts(&self, group: Option<GroupName>, limit: u32) -> anyhow::Result<()> {
+    /// Counts, as they are printed.
+    pub(super) fn counts(&self, group: Option<&GroupName>, limit: u32) -> anyhow::Result<String> {
         let filter = CountFilter {
-            group,
+            group: group.cloned(),
             symbol: None,
             limit,
         };
         let now = SystemClock.now();
-        self.print(&fillsync_report::counts(&self.reader()?, &filter, now)?)
+        self.written(&fillsync_report::counts(&self.reader()?, &filter, now)?)
     }
 
     pub(super) fn performance(&self, which: Which, group: Option<GroupName>) -> anyhow::Result<()> {
@@ -98,9 +101,10 @@ impl Answers<'_> {
         self.print(&fillsync_report::performance(&reader, &filter, now)?)
     }
 
-    pub(super) fn status(&self) -> anyhow::Result<()> {
+    /// The ledger at a glance, as it is printed.
+    pub(super) fn status(&self) -> anyhow::Result<String> {
         let (path, reader) = (self.database()?, self.reader()?);
-        self.print(&fillsync_report::status(
+        self.written(&fillsync_report::status(
             &reader,
             &path,
             None,
