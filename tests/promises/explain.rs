@@ -198,7 +198,10 @@ fn a_decision_without_an_answer_fails_again_in_the_same_words() {
             "{sentence}"
         );
         assert!(sentence.contains("it is not synchronised"), "{sentence}");
-        assert!(sentence.contains("I was told to panic"), "{sentence}");
+        assert!(
+            sentence.contains("its last words: panicked at"),
+            "{sentence}"
+        );
     }
 }
 

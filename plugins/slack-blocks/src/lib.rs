@@ -50,7 +50,7 @@ impl Formatter for SlackBlocks {
         lines.splice(0..0, revision_note(event, target));
         let mut blocks = vec![json!({
             "type": "header",
-            "text": { "type": "plain_text", "emoji": true, "text": fitting(&title, of("header-text", 150), str::to_owned) },
+            "text": { "type": "plain_text", "emoji": true, "text": fitting(&title, of("header-text", 150), unmarked) },
         })];
         let sections = of("blocks", 50).saturating_sub(BLOCKS_AROUND);
         for part in parts(&lines, of("block-text", 3_000), sections, escape) {
@@ -120,6 +120,11 @@ fn context(event: &Event) -> String {
         .collect();
     context.push(time);
     context.join(" · ")
+}
+
+/// A header has no markup and no escapes: what could be read as a mention elsewhere gets other brackets.
+fn unmarked(text: &str) -> String {
+    text.replace('<', "‹").replace('>', "›")
 }
 
 /// Slack's three characters, and a word joiner behind what would start markup: there is no escape for it.
