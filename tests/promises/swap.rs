@@ -20,6 +20,8 @@ const SWAPS: usize = 4;
 /// In each turn so many symbols while the swap is under way, and so many when it is done.
 const SYMBOLS_MEANWHILE: usize = 12;
 const SYMBOLS_AFTER: usize = 2;
+/// Fills of each symbol: one of main, two of the mirror.
+const FILLS_OF_SYMBOL: usize = 3;
 /// From fill to fill: a turn's fills last as long as a swap takes at least.
 const PACE: Duration = Duration::from_millis(12);
 /// So many decisions take their time on a busy machine.
