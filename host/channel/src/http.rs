@@ -1,4 +1,4 @@
-//! The one HTTP client of all channels: a POST with limits, and nothing else.
+//! The one HTTP client of all channels: a call with limits, and nothing else.
 //!
 //! Promises: an answer is never larger than [`ANSWER_BYTES_MAX`], a call never lasts longer than its
 //! [`Timeouts`], a redirect is an answer and not a detour (it could lead to an internal address), and
@@ -11,7 +11,7 @@ use fillsync_core::time::HostTime;
 use jiff::fmt::rfc2822;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
@@ -54,8 +54,8 @@ impl Default for Timeouts {
 pub(crate) struct Answer {
     /// The status.
     pub(crate) status: StatusCode,
-    /// The header `Retry-After`, as it stands.
-    pub(crate) retry_after: Option<String>,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
     /// At most [`ANSWER_BYTES_MAX`] of the body.
     pub(crate) body: Vec<u8>,
     /// Why the body is not all there, where it is not.
@@ -69,9 +69,22 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
+    /// A header's text; one that is absent and one that is no text count the same.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok().map(str::trim)
+    }
+
+    /// Why the body is not all there, in words for the end of a message; nothing where it is.
+    pub(crate) fn broken(&self) -> String {
+        self.cut
+            .as_ref()
+            .map(|cut| format!("; {cut}"))
+            .unwrap_or_default()
+    }
+
     /// The header `Retry-After` as a span from now: whole seconds, or an HTTP date (RFC 9110 §10.2.3).
     pub(crate) fn retry_after(&self, clock: &dyn Clock) -> Option<Duration> {
-        let text = self.retry_after.as_deref()?.trim();
+        let text = self.header(RETRY_AFTER.as_str())?;
         if let Ok(seconds) = text.parse::<u64>() {
             return Some(Duration::from_secs(seconds));
         }
@@ -125,24 +138,40 @@ impl Http {
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Result<Answer, Fault> {
-        let mut response = self
-            .client
-            .post(url)
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .headers(headers)
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| Fault {
-                what: describe(error),
-            })?;
+        self.call(Method::POST, url, headers, body).await
+    }
+
+    /// Asks without a body.
+    ///
+    /// # Errors
+    /// As [`Http::post_json`].
+    pub(crate) async fn get(&self, url: Url, headers: HeaderMap) -> Result<Answer, Fault> {
+        self.call(Method::GET, url, headers, Vec::new()).await
+    }
+
+    /// Calls with a JSON body, or none.
+    ///
+    /// # Errors
+    /// As [`Http::post_json`].
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, Fault> {
+        let mut request = self.client.request(method, url).headers(headers);
+        if !body.is_empty() {
+            request = request
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .body(body);
+        }
+        let mut response = request.send().await.map_err(|error| Fault {
+            what: describe(error),
+        })?;
         let mut answer = Answer {
             status: response.status(),
-            retry_after: response
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned),
+            headers: response.headers().clone(),
             body: Vec::new(),
             cut: None,
         };
@@ -179,6 +208,25 @@ pub(crate) fn address(text: &str) -> Result<Url, &'static str> {
         return Err("has a fragment (#…), which is never sent");
     }
     Ok(url)
+}
+
+/// As [`address`], for one that is a secret itself, or takes one with every call: it must not be
+/// readable on the way.
+pub(crate) fn private_address(text: &str) -> Result<Url, &'static str> {
+    let url = address(text)?;
+    if is_readable_on_the_way(&url) {
+        return Err("is plain http to another machine, where it could be read on the way");
+    }
+    Ok(url)
+}
+
+/// The host with its port, for messages.
+pub(crate) fn host(url: &Url) -> String {
+    let mut host = url.host_str().unwrap_or_default().to_owned();
+    if let Some(port) = url.port() {
+        host.push_str(&format!(":{port}"));
+    }
+    host
 }
 
 /// Whether what is sent there can be read on the way: plain http to another machine.
@@ -254,7 +302,7 @@ mod tests {
     fn answer(retry_after: &str) -> Answer {
         Answer {
             status: StatusCode::TOO_MANY_REQUESTS,
-            retry_after: Some(retry_after.to_owned()),
+            headers: HeaderMap::from_iter([(RETRY_AFTER, retry_after.parse().unwrap())]),
             body: Vec::new(),
             cut: None,
         }
@@ -314,6 +362,13 @@ mod tests {
         ] {
             assert!(address(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_secret_address_is_never_called_in_the_clear() {
+        assert!(private_address("https://hooks.example.com/T0/B0/key").is_ok());
+        assert!(private_address("http://127.0.0.1:8/key").is_ok());
+        assert!(private_address("http://hooks.example.com/key").is_err());
     }
 
     #[test]

@@ -1,21 +1,28 @@
-//! Where alerts go: the room of reqwest on the side of the receivers.
+//! Where alerts go: the room of reqwest on the side of the receivers, and of lettre.
 //!
 //! [`open`] turns one channel's settings into the core's [`Channel`] port. Each kind is one folder of
 //! the same files (`mod.rs`, `config.rs`, `wire.rs`, `client.rs`, `tests.rs`) and one arm of
 //! [`KindSettings`]: a new kind is a new folder and a new arm, and touches no other. The kinds share
-//! [`http`] (limits, no redirects, errors without addresses) and [`render`] (plain text, HTML, cuts).
+//! [`http`] (limits, no redirects, errors without addresses), [`render`] (plain text, HTML, cuts) and
+//! `redact` (what a receiver echoes, without secrets).
 //!
 //! Deliberately absent: queues, order, retries and back-off. A channel makes one attempt and says in
 //! its error what the outbox must do next. No token or secret leaves this package in an error, a log
 //! line or debug output.
 
+pub mod discord;
+pub mod email;
 pub mod http;
+pub mod ntfy;
 pub mod render;
+pub mod slack;
 pub mod stdout;
 pub mod telegram;
 pub mod webhook;
 
+mod errors;
 mod payload;
+mod redact;
 
 #[cfg(test)]
 mod against_fakes;
@@ -29,7 +36,15 @@ use fillsync_core::port::{Channel, Clock};
 use std::sync::{Arc, Mutex};
 
 /// Every kind that [`open`] knows, as `kind = "…"` of the configuration names it.
-pub const KINDS: [&str; 3] = [stdout::KIND, telegram::KIND, webhook::KIND];
+pub const KINDS: [&str; 7] = [
+    telegram::KIND,
+    discord::KIND,
+    slack::KIND,
+    webhook::KIND,
+    ntfy::KIND,
+    email::KIND,
+    stdout::KIND,
+];
 
 /// One `[[channel]]` of the configuration, with its secrets already read.
 #[derive(Debug, Clone)]
@@ -47,8 +62,16 @@ pub enum KindSettings {
     Stdout,
     /// `kind = "telegram"`.
     Telegram(telegram::Settings),
+    /// `kind = "discord"`.
+    Discord(discord::Settings),
+    /// `kind = "slack"`.
+    Slack(slack::Settings),
     /// `kind = "webhook"`.
     Webhook(webhook::Settings),
+    /// `kind = "ntfy"`.
+    Ntfy(ntfy::Settings),
+    /// `kind = "email"`.
+    Email(email::Settings),
 }
 
 /// What channels use of the process that they live in. Made once, shared by all channels.
@@ -108,19 +131,20 @@ pub fn open(
     surroundings: &Surroundings,
 ) -> Result<Arc<dyn Channel>, OpenError> {
     let ChannelSettings { name, kind } = settings;
+    let (http, clock) = (surroundings.http.clone(), surroundings.clock.clone());
     Ok(match kind {
         KindSettings::Stdout => Arc::new(stdout::Stdout::open(name, surroundings.sink.clone())),
-        KindSettings::Telegram(settings) => Arc::new(telegram::Telegram::open(
-            name,
-            settings,
-            surroundings.http.clone(),
-            surroundings.clock.clone(),
-        )?),
-        KindSettings::Webhook(settings) => Arc::new(webhook::Webhook::open(
-            name,
-            settings,
-            surroundings.http.clone(),
-            surroundings.clock.clone(),
-        )?),
+        KindSettings::Telegram(settings) => {
+            Arc::new(telegram::Telegram::open(name, settings, http, clock)?)
+        }
+        KindSettings::Discord(settings) => {
+            Arc::new(discord::Discord::open(name, settings, http, clock)?)
+        }
+        KindSettings::Slack(settings) => Arc::new(slack::Slack::open(name, settings, http, clock)?),
+        KindSettings::Webhook(settings) => {
+            Arc::new(webhook::Webhook::open(name, settings, http, clock)?)
+        }
+        KindSettings::Ntfy(settings) => Arc::new(ntfy::Ntfy::open(name, settings, http, clock)?),
+        KindSettings::Email(settings) => Arc::new(email::Email::open(name, settings, clock)?),
     })
 }

@@ -6,10 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::http::{Http, Timeouts};
-use fillsync_core::alert::AlertKind;
+use fillsync_core::alert::{AlertKind, Severity};
 use fillsync_core::id::ChannelName;
 use fillsync_core::message::{Rendered, RichMessage, Span};
-use fillsync_core::port::{Clock, Outgoing};
+use fillsync_core::port::{ChannelError, Clock, Outgoing, Receipt};
 use fillsync_core::time::HostTime;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -43,6 +43,7 @@ impl Reply {
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
@@ -122,7 +123,8 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
     };
     let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
-    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let mut start = lines.next()?.split(' ').map(str::to_owned);
+    let (method, path) = (start.next()?, start.next()?);
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
@@ -137,6 +139,7 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
         }
     }
     Some(Request {
+        method,
         path,
         headers,
         body,
@@ -177,6 +180,73 @@ pub(crate) fn name(name: &str) -> ChannelName {
     ChannelName::new(name).unwrap()
 }
 
+/// The remedy of a dead letter.
+pub(crate) fn dead_remedy(result: Result<Receipt, ChannelError>) -> String {
+    match result {
+        Err(ChannelError::Dead { remedy, .. }) => remedy,
+        other => panic!("{other:?} is not dead"),
+    }
+}
+
+/// How long the outbox must wait.
+pub(crate) fn waited(result: Result<Receipt, ChannelError>) -> Duration {
+    match result {
+        Err(ChannelError::Wait { after, .. }) => after,
+        other => panic!("{other:?} is no wait"),
+    }
+}
+
+/// Whether the same is tried again later.
+pub(crate) fn is_retry(result: &Result<Receipt, ChannelError>) -> bool {
+    matches!(result, Err(ChannelError::Retry { .. }))
+}
+
+/// Whether it is sent once more as plain text.
+pub(crate) fn is_markup(result: &Result<Receipt, ChannelError>) -> bool {
+    matches!(result, Err(ChannelError::Markup { .. }))
+}
+
+/// A receipt with the receiver's id.
+pub(crate) fn receipt(id: &str) -> Result<Receipt, ChannelError> {
+    Ok(Receipt {
+        message_id: Some(id.to_owned()),
+        notice: None,
+    })
+}
+
+/// The same message without markup.
+pub(crate) fn plainly(outgoing: Outgoing) -> Outgoing {
+    Outgoing {
+        as_plain: true,
+        ..outgoing
+    }
+}
+
+/// A message in which every mark of every receiver stands, and what a reader must see of it.
+pub(crate) fn hard() -> (Outgoing, String) {
+    let message = RichMessage {
+        title: vec![
+            Span::bold("P&L <-1.50> *x* _y_"),
+            Span::text(" @everyone <!channel> ~z~"),
+        ],
+        lines: vec![
+            vec![
+                Span::Code("</code> & x".into()),
+                Span::text(" | "),
+                Span::Link {
+                    text: "<a> [b]".into(),
+                    url: "https://example.com/?a=1&b=2".into(),
+                },
+            ],
+            vec![Span::text(
+                "# no heading, > no quote, - no list, ||shown||, BTC_USDT_X",
+            )],
+        ],
+    };
+    let seen = message.to_string();
+    (rendered(Rendered::Rich(message)), seen)
+}
+
 /// A message of a bold title and one line.
 pub(crate) fn outgoing(title: &str, line: &str) -> Outgoing {
     rendered(Rendered::Rich(RichMessage {
@@ -197,6 +267,7 @@ fn rendered(rendered: Rendered) -> Outgoing {
     Outgoing {
         idempotency_key: "fill/desk/GTCUSDT/12/2/main#3".to_owned(),
         kind: AlertKind::Fill,
+        severity: Severity::Info,
         rendered,
         alert_json: ALERT.to_owned(),
         as_plain: false,

@@ -6,6 +6,7 @@
 use fillsync_core::message::{Rendered, RichMessage};
 use fillsync_core::port::{ChannelError, Outgoing};
 use fillsync_core::raw;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// A message, or JSON that goes out as it is.
@@ -50,4 +51,24 @@ pub(crate) fn payload<'a>(
                 "correct the formatter, or choose another in the setting formatter",
             )
         })
+}
+
+/// What a channel must know of the alert that goes out.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Identified {
+    pub(crate) identity: String,
+    pub(crate) revision: u32,
+}
+
+/// The identity of the alert that goes out.
+pub(crate) fn identified(outgoing: &Outgoing) -> Result<Identified, ChannelError> {
+    serde_json::from_str(&outgoing.alert_json).map_err(|error| not_json(&error))
+}
+
+/// An alert without data is a mistake of this program.
+pub(crate) fn not_json(error: &serde_json::Error) -> ChannelError {
+    ChannelError::Dead {
+        what: format!("the alert has no JSON with an identity and a revision ({error})"),
+        remedy: "this is a fault of fillsync: report it with this line".to_owned(),
+    }
 }

@@ -5,13 +5,15 @@
 
 use crate::notes::Footing;
 use crate::problem::Severity;
+use crate::quiet::{TimeOfDay, Zone};
 use crate::read::{Entry, Read, Value, nearest_or_all, quoted};
 use crate::schema::{ByteSize, Strategy};
 use crate::secret::SecretSource;
 use crate::value::{
-    HttpUrl, LogFormat, LogLevel, Sha256Pin, SlotToken, ValueError, parse_size, parse_span,
+    EmailTls, HttpUrl, LogFormat, LogLevel, Sha256Pin, SlotToken, ValueError, parse_size,
+    parse_span,
 };
-use fillsync_core::alert::AlertKind;
+use fillsync_core::alert::{self, AlertKind};
 use fillsync_core::execution::VenueKind;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, PluginName, Symbol};
 use fillsync_core::view::{CountsWhen, Role};
@@ -254,6 +256,34 @@ impl Read for AlertKind {
     }
 }
 
+impl Read for alert::Severity {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        value.choice(&Self::ALL.map(|severity| (severity.as_str(), severity)))
+    }
+}
+
+impl Read for EmailTls {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        value.choice(&[
+            ("starttls", Self::StartTls),
+            ("implicit", Self::Implicit),
+            ("none", Self::None),
+        ])
+    }
+}
+
+impl Read for TimeOfDay {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        read_with(value, "\"22:00\"", Self::parse)
+    }
+}
+
+impl Read for Zone {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        read_with(value, "\"Europe/Berlin\"", Self::parse)
+    }
+}
+
 impl Read for LogFormat {
     fn read(value: &Value<'_>) -> Option<Self> {
         value.choice(&[("text", Self::Text), ("json", Self::Json)])
@@ -444,19 +474,10 @@ fn env_name(value: &Value<'_>) -> Option<String> {
     }
 }
 
-/// Notes a kind of channel that is designed but not built, or that nobody knows.
-pub(crate) fn unknown_channel_kind<T>(value: &Value<'_>, text: &str, built: &[&str]) -> Option<T> {
-    if matches!(text, "discord" | "slack" | "ntfy" | "email") {
-        return value.wrong(
-            format!("channels of kind `{text}` are not in this version"),
-            format!(
-                "use one of `{}`; a webhook reaches most services",
-                built.join("`, `")
-            ),
-        );
-    }
+/// Notes a kind of channel that nobody knows.
+pub(crate) fn unknown_channel_kind<T>(value: &Value<'_>, text: &str, kinds: &[&str]) -> Option<T> {
     value.wrong(
         format!("{} is no kind of channel", quoted(text)),
-        nearest_or_all(text, built),
+        nearest_or_all(text, kinds),
     )
 }

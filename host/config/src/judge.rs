@@ -4,10 +4,12 @@
 //! that are declared, so a part that is wrong itself does not make its name unknown. Warnings are for
 //! what works but is probably not meant.
 
+mod channel;
+
 use crate::notes::Notes;
-use crate::problem::Severity::{self, Error, Warning};
+use crate::problem::Severity::{Error, Warning};
 use crate::read::{nearest_or_all, quoted};
-use crate::schema::{Account, Channel, ChannelKind, Config, Group, Plugin, Strategy};
+use crate::schema::{Account, Config, Group, Plugin, Strategy};
 use fillsync_core::execution::VenueKind;
 use fillsync_core::id::AccountName;
 use fillsync_core::view::Role;
@@ -51,7 +53,7 @@ pub(crate) fn judge(config: &Config, declared: &Declared<'_>, notes: &Notes<'_>)
     judge_memberships(config, notes);
     judge_credentials(config, notes);
     for channel in config.channels.values() {
-        judge_channel(channel, declared, notes);
+        channel::judge_channel(channel, declared, notes);
     }
     for (name, plugin) in &config.plugins {
         judge_plugin(name.as_str(), plugin, notes);
@@ -355,53 +357,6 @@ fn judge_credentials(config: &Config, notes: &Notes<'_>) {
                     account.name
                 ),
                 "give each account its own key",
-            );
-        }
-    }
-}
-
-fn judge_channel(channel: &Channel, declared: &Declared<'_>, notes: &Notes<'_>) {
-    let key = |name: &str| format!("channel.{}.{name}", channel.name);
-    let formatter = channel.formatter.as_str();
-    if !declared.plugins.contains(&formatter) {
-        unknown_plugin(notes, &key("formatter"), formatter, &declared.plugins);
-    }
-    for (at, group) in channel.groups.iter().flatten().enumerate() {
-        if !declared.groups.contains(&group.as_str()) {
-            let message = format!("there is no group named {}", quoted(group.as_str()));
-            let help = nearest_or_all(group.as_str(), &declared.groups);
-            notes.misfit(Error, &format!("{}[{at}]", key("groups")), message, help);
-        }
-    }
-    let nothing = |severity: Severity, name: &str| {
-        let message = format!("`{name}` is empty, so the channel gets nothing");
-        notes.misfit(
-            severity,
-            &key(name),
-            message,
-            "leave the key out to get its default",
-        );
-    };
-    if channel.alerts.is_empty() {
-        nothing(Error, "alerts");
-    }
-    if channel.groups.as_ref().is_some_and(Vec::is_empty) {
-        nothing(Error, "groups");
-    }
-    if let ChannelKind::Telegram(telegram) = &channel.kind {
-        let id = &telegram.chat_id;
-        let is_number = id
-            .strip_prefix('-')
-            .unwrap_or(id)
-            .bytes()
-            .all(|b| b.is_ascii_digit());
-        let is_name = id.strip_prefix('@').is_some_and(|name| !name.is_empty());
-        if !(is_name || is_number && id.parse::<i64>().is_ok()) {
-            notes.misfit(
-                Error,
-                &key("chat_id"),
-                "`chat_id` is neither a number nor \"@name\"",
-                "write for instance \"-1001234\" or \"@my_channel\"",
             );
         }
     }

@@ -12,6 +12,7 @@ mod field;
 mod judge;
 mod notes;
 mod problem;
+mod quiet;
 mod read;
 mod reference;
 mod schema;
@@ -25,14 +26,15 @@ pub use check::{CONFIG_BYTES_MAX, EXAMPLE, Loaded, MINIMAL, load, parse, parse_b
 pub use diff::{Change, RESTART_KEYS, Step, apply, difference, running};
 pub use field::LIST_ITEMS_MAX;
 pub use problem::{PROBLEMS_MAX, Place, Problem, Severity, report};
+pub use quiet::{BreaksThrough, TimeOfDay, Zone};
 pub use read::Key;
 pub use reference::{ReferenceSection, SECTIONS, reference};
 pub use schema::{
-    Account, ByteSize, Channel, ChannelKind, Config, Daemon, Group, Member, Plugin, PluginLimits,
-    Strategy, Telegram, Webhook, venue_base_url,
+    Account, ByteSize, Channel, ChannelKind, Config, Daemon, Discord, Email, Group, Member, Ntfy,
+    Plugin, PluginLimits, Quiet, Slack, Strategy, Telegram, Webhook, venue_base_url,
 };
 pub use secret::{Resolved, SECRET_BYTES_MAX, SecretError, SecretSource};
 pub use value::{
-    HttpUrl, LogFormat, LogLevel, SPAN_MAX, Sha256Pin, SlotToken, ValueError, parse_size,
+    EmailTls, HttpUrl, LogFormat, LogLevel, SPAN_MAX, Sha256Pin, SlotToken, ValueError, parse_size,
     parse_span, print_size, print_span,
 };

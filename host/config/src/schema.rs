@@ -7,7 +7,6 @@
 use crate::read::{Key, Read, Section, Value};
 use crate::secret::SecretSource;
 use crate::value::{HttpUrl, LogFormat, LogLevel, Sha256Pin, SlotToken, print_span};
-use fillsync_core::alert::AlertKind;
 use fillsync_core::execution::VenueKind;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, PluginName, Symbol};
 use fillsync_core::view::{CountsWhen, Role};
@@ -73,6 +72,10 @@ macro_rules! read_section {
         }
     )* };
 }
+
+mod channel;
+
+pub use channel::{Channel, ChannelKind, Discord, Email, Ntfy, Quiet, Slack, Telegram, Webhook};
 
 /// The whole configuration, checked. Every reference in it leads somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,46 +200,6 @@ section! {
 }
 
 section! {
-    /// Where alerts go. The kind decides which further keys there are.
-    Channel {
-        /// The name by which the outbox knows the channel. Do not reuse a name.
-        name: ChannelName,
-        /// "telegram", "webhook" or "stdout".
-        kind: ChannelKind,
-        /// The plugin that puts alerts into words.
-        formatter: PluginName = "limit-fill",
-        /// The groups whose alerts it gets. Default: all.
-        groups: Option<Vec<GroupName>>,
-        /// The kinds of alerts it gets. "progress" may be added: one message more for each fill.
-        alerts: Vec<AlertKind> = ["fill", "exit", "closed", "divergence", "resolved", "correction", "digest", "system"],
-    }
-}
-
-section! {
-    /// A channel of kind "telegram".
-    Telegram {
-        /// The bot's token, from the environment or a file.
-        token: SecretSource,
-        /// The chat: its number as text, or "@name" of a public one.
-        chat_id: String,
-        /// The address of the Bot API.
-        base_url: HttpUrl = "https://api.telegram.org",
-    }
-}
-
-section! {
-    /// A channel of kind "webhook": alerts are posted as JSON.
-    Webhook {
-        /// The address to post to.
-        url: HttpUrl,
-        /// The secret with which posts are signed, from the environment or a file.
-        secret: Option<SecretSource>,
-        /// Whether a later truth is posted as an edit of the first message.
-        edits: bool = false,
-    }
-}
-
-section! {
     /// What is set for one plugin.
     Plugin {
         /// Its file in `plugin_dir`. Default: its name with `.wasm`; a first-party plugin needs none.
@@ -271,33 +234,7 @@ pub enum Strategy {
     Plugin(PluginName),
 }
 
-/// What a channel is, with the keys that only its kind has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChannelKind {
-    /// A Telegram chat.
-    Telegram(Telegram),
-    /// A web address that takes JSON.
-    Webhook(Webhook),
-    /// The daemon's standard output.
-    Stdout,
-}
-
-impl ChannelKind {
-    /// The kinds that can be configured.
-    pub const NAMES: [&'static str; 3] = ["telegram", "webhook", "stdout"];
-
-    /// The name in configuration and database.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Telegram(_) => "telegram",
-            Self::Webhook(_) => "webhook",
-            Self::Stdout => "stdout",
-        }
-    }
-}
-
-read_section!(Daemon, Member, Plugin, PluginLimits, Channel);
+read_section!(Daemon, Member, Plugin, PluginLimits);
 
 /// The address of a venue's API for live trading.
 #[must_use]
@@ -340,36 +277,5 @@ impl Group {
         let read = Self::read_fields(&section);
         section.close();
         read
-    }
-}
-
-impl Read for ChannelKind {
-    fn read(value: &Value<'_>) -> Option<Self> {
-        value.wrong_type("the kind of a channel", "\"stdout\"")
-    }
-
-    /// The kind's own keys stand beside `kind`, in the same table.
-    fn take(section: &Section<'_>, key: &'static str) -> Option<Self> {
-        let Some(value) = section.value(key) else {
-            section.allow(Telegram::KEYS);
-            section.allow(Webhook::KEYS);
-            return String::take(section, key).and(None);
-        };
-        match value.text("the kind of a channel", "\"stdout\"")? {
-            "telegram" => {
-                section.allow(Telegram::KEYS);
-                Telegram::read_fields(section).map(Self::Telegram)
-            }
-            "webhook" => {
-                section.allow(Webhook::KEYS);
-                Webhook::read_fields(section).map(Self::Webhook)
-            }
-            "stdout" => Some(Self::Stdout),
-            other => {
-                section.allow(Telegram::KEYS);
-                section.allow(Webhook::KEYS);
-                crate::field::unknown_channel_kind(&value, other, &Self::NAMES)
-            }
-        }
     }
 }

@@ -268,7 +268,8 @@ fn host_of(authority: &str) -> Option<&str> {
     (host.parse::<Ipv6Addr>().is_ok() || is_name(host)).then_some(host)
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host
             .parse::<Ipv4Addr>()
@@ -357,6 +358,17 @@ impl Sha256Pin {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// How the connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailTls {
+    /// Before anything is said.
+    StartTls,
+    /// From the start.
+    Implicit,
+    /// Not at all: to this machine only.
+    None,
 }
 
 /// The form of log lines.

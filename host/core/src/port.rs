@@ -3,7 +3,7 @@
 //! An error says what its caller must do, not what went wrong inside: wait so long, try again, stop
 //! the account, or keep the gap. Text in an error is redacted by the adapter before it gets here.
 
-use crate::alert::AlertKind;
+use crate::alert::{AlertKind, Severity};
 use crate::amount::Quantity;
 use crate::coverage::Window;
 use crate::execution::{Execution, VenueKind};
@@ -262,6 +262,8 @@ pub struct Outgoing {
     pub idempotency_key: String,
     /// The alert's kind.
     pub kind: AlertKind,
+    /// How much it matters, for receivers that have priorities or colours.
+    pub severity: Severity,
     /// The message.
     pub rendered: Rendered,
     /// The alert as JSON, for channels that carry data.
@@ -275,6 +277,19 @@ pub struct Outgoing {
 pub struct Receipt {
     /// The receiver's own id of the message, with which it can be edited.
     pub message_id: Option<String>,
+    /// Something that the operator should know of the receiver, though the message was taken.
+    pub notice: Option<Notice>,
+}
+
+/// What a receiver said of itself while it took a message: told once for its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The same thing has the same key, for ever ("moved/-1002").
+    pub key: String,
+    /// What happened, in a sentence.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 /// Where alerts go.
@@ -288,10 +303,14 @@ pub trait Channel: Send + Sync {
     fn limits(&self) -> &'static MessageLimits;
     /// Whether a message that was sent can be edited.
     fn can_edit(&self) -> bool;
-    /// The shortest time between two messages, by the receiver's published pace.
+    /// The shortest time from the last message to the next: the receiver's published pace, or what it
+    /// said in its last answer.
     fn pace(&self) -> Duration;
     /// Sends a message.
     async fn send(&self, outgoing: &Outgoing) -> Result<Receipt, ChannelError>;
     /// Replaces a message that was sent.
     async fn edit(&self, message_id: &str, outgoing: &Outgoing) -> Result<Receipt, ChannelError>;
+    /// Asks the receiver whether it would take messages, without sending one; what it said, in words.
+    /// None where the receiver cannot be asked without a message.
+    async fn probe(&self) -> Result<Option<String>, ChannelError>;
 }

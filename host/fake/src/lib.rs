@@ -48,9 +48,11 @@
 //!
 //! # A messenger
 //!
-//! [`FakeTelegram`] (`sendMessage`, `editMessageText`, `getMe`, `getChat`, with Telegram's own check of HTML markup) and
+//! [`FakeTelegram`] (`sendMessage`, `editMessageText`, `getMe`, `getChat`, with Telegram's own check of HTML markup),
+//! [`FakeDiscord`] (a webhook with its bucket), [`FakeSlack`] (an incoming webhook and a bot), [`FakeNtfy`] and
 //! [`FakeWebhook`] (any path) have the same `faults()` and `requests()`, and `received()` with
-//! `wait_for(n, timeout).await`.
+//! `wait_for(n, timeout).await`; those that publish a pace hold to it (`set_pace`). [`FakeSmtp`] is a mail server with
+//! faults of its own ([`SmtpFault`]).
 //!
 //! # Limits bite
 //!
@@ -98,8 +100,11 @@ pub use bybit::{
 pub use clock::FakeClock;
 pub use fault::{FOREVER, Fault, Faults, Match};
 pub use messenger::{
-    FakeTelegram, FakeWebhook, MarkupError, PlainText, RECEIVED_KEPT_MAX, TelegramEdit,
-    TelegramMessage, TelegramOptions, WebhookAnswer, WebhookRequest, parse_html,
+    DiscordEdit, DiscordMessage, DiscordOptions, FakeDiscord, FakeNtfy, FakeSlack, FakeSmtp,
+    FakeTelegram, FakeWebhook, Letter, MarkupError, NtfyLogin, NtfyMessage, NtfyOptions, PlainText,
+    RECEIVED_KEPT_MAX, SMTP_CA_PEM, SlackEdit, SlackMessage, SlackOptions, SmtpFault, SmtpOptions,
+    SmtpTls, TelegramEdit, TelegramMessage, TelegramOptions, WebhookAnswer, WebhookRequest,
+    parse_html, read_markdown,
 };
 pub use mix::Mix;
 pub use rate::Rate;

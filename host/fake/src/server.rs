@@ -120,10 +120,14 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     fn refusal(&self, code: i64, message: &str) -> Answer;
     /// The service's own "too many requests".
     fn too_many(&self, retry_after_s: u64, with_headers: bool) -> Answer;
-    /// The account whose key the request carries.
-    fn account_of(&self, request: &Incoming) -> Option<String>;
-    /// The decoded cursor or page token that makes this request a continuation.
-    fn continues(&self, request: &Incoming) -> bool;
+    /// The account whose key the request carries; a messenger has none.
+    fn account_of(&self, _request: &Incoming) -> Option<String> {
+        None
+    }
+    /// The decoded cursor or page token that makes this request a continuation; a messenger has no pages.
+    fn continues(&self, _request: &Incoming) -> bool {
+        false
+    }
     /// The path as the log may show it.
     fn shown_path(&self, request: &Incoming) -> String {
         request.path.clone()

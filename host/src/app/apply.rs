@@ -8,6 +8,7 @@ use super::open::{Opened, OpenedVenue};
 use super::policy::policy_of;
 use super::{App, Task};
 use crate::drive::deliver::Deliverer;
+use crate::drive::digest::Patience;
 use crate::drive::poll::{PollSettings, Poller};
 use crate::drive::stream::Listener;
 use crate::drive::synchronise::Synchroniser;
@@ -214,7 +215,12 @@ impl App {
             clock: Arc::clone(&self.clock),
             wake: Arc::clone(&self.wake),
             voice: Arc::clone(&self.voice),
+            patience: Patience {
+                quiet: settings.quiet.clone(),
+                backlog_after: settings.backlog_after,
+            },
             refusing_since: std::sync::Mutex::default(),
+            failing_since: std::sync::Mutex::default(),
         };
         let (stop, stopped) = watch::channel(false);
         let handle = self.guard(

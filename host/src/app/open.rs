@@ -5,16 +5,22 @@
 
 use super::App;
 use crate::drive::turn::{ROUNDS_AT_ONCE_MAX, Turns};
-use anyhow::Context as _;
-use fillsync_channel::{ChannelSettings, KindSettings};
-use fillsync_config::{Account, Change, Channel as ChannelConfig, ChannelKind, Config, Step};
+use anyhow::{Context as _, anyhow};
+use fillsync_channel::{ChannelSettings, KindSettings, Surroundings};
+use fillsync_config::{
+    Account, Change, Channel as ChannelConfig, ChannelKind, Config, EmailTls, Step,
+};
 use fillsync_core::id::{AccountName, ChannelName};
 use fillsync_core::port::{Channel, Venue};
 use fillsync_venue::{AccountSettings, Address, Limits};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
+
+/// The largest file of certificates.
+const CERTIFICATES_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What the accounts at one network address share.
 #[derive(Clone)]
@@ -83,33 +89,10 @@ impl App {
         channel: &ChannelConfig,
         opened: &mut Opened,
     ) -> anyhow::Result<Arc<dyn Channel>> {
-        let name = &channel.name;
-        let code = secret_of_channel(channel, &mut opened.warnings)?;
-        let digest = digest_of(&code);
-        opened.secrets.channels.insert(name.clone(), digest);
-        let kind = match &channel.kind {
-            ChannelKind::Stdout => KindSettings::Stdout,
-            ChannelKind::Telegram(telegram) => {
-                KindSettings::Telegram(fillsync_channel::telegram::Settings {
-                    base_url: telegram.base_url.as_str().to_owned(),
-                    token: code.with_context(|| format!("channel {name}: token"))?,
-                    chat_id: telegram.chat_id.clone(),
-                    thread_id: None,
-                })
-            }
-            ChannelKind::Webhook(webhook) => {
-                KindSettings::Webhook(fillsync_channel::webhook::Settings {
-                    url: SecretString::from(webhook.url.as_str()),
-                    secret: code,
-                    edits: webhook.edits,
-                })
-            }
-        };
-        let settings = ChannelSettings {
-            name: name.clone(),
-            kind,
-        };
-        Ok(fillsync_channel::open(settings, &self.surroundings)?)
+        let codes = secrets_of_channel(channel, &mut opened.warnings)?;
+        let digest = digest_of(codes.values());
+        opened.secrets.channels.insert(channel.name.clone(), digest);
+        open_with(channel, codes, &self.surroundings)
     }
 
     /// Who is not changed by the configuration, but by the content of a secret. A source that cannot be
@@ -146,8 +129,9 @@ impl App {
                 continue;
             };
             let who = format!("channel {name}");
-            let now = secret_of_channel(channel, &mut warnings);
-            if is_other(&who, before, now.as_ref().map(digest_of)) {
+            let now = secrets_of_channel(channel, &mut warnings);
+            let now = now.as_ref().map(|codes| digest_of(codes.values()));
+            if is_other(&who, before, now) {
                 let step = Step::Changed {
                     now: channel.clone(),
                     keys: Vec::new(),
@@ -188,22 +172,128 @@ fn secrets_of_account(
     ])
 }
 
-fn secret_of_channel(
+/// A channel's secrets, by the keys that name their sources.
+type Codes = BTreeMap<&'static str, SecretString>;
+
+fn secrets_of_channel(
     channel: &ChannelConfig,
     warnings: &mut Vec<String>,
-) -> anyhow::Result<Option<SecretString>> {
+) -> anyhow::Result<Codes> {
+    let sources = channel.kind.secrets().into_iter();
+    sources
+        .map(|(key, source)| {
+            let setting = format!("channel {}: {key}", channel.name);
+            Ok((key, secret(source, &setting, warnings)?))
+        })
+        .collect()
+}
+
+/// Opens one channel by itself, as `check` and `alerts test` do; what should be looked at is added to
+/// the warnings. Nothing is sent.
+///
+/// # Errors
+/// When a secret cannot be read, or a setting can never work.
+pub fn open_alone(
+    channel: &ChannelConfig,
+    surroundings: &Surroundings,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Arc<dyn Channel>> {
+    open_with(
+        channel,
+        secrets_of_channel(channel, warnings)?,
+        surroundings,
+    )
+}
+
+fn open_with(
+    channel: &ChannelConfig,
+    mut codes: Codes,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Arc<dyn Channel>> {
+    use fillsync_channel::{discord, email, ntfy, slack, telegram, webhook};
     let name = &channel.name;
-    match &channel.kind {
-        ChannelKind::Stdout => Ok(None),
-        ChannelKind::Telegram(telegram) => {
-            secret(&telegram.token, &format!("channel {name}: token"), warnings).map(Some)
-        }
-        ChannelKind::Webhook(webhook) => webhook
-            .secret
-            .as_ref()
-            .map(|source| secret(source, &format!("channel {name}: secret"), warnings))
-            .transpose(),
+    // The keys that a kind cannot do without were checked when the configuration was read.
+    let needed = |code: Option<SecretString>, key: &str| {
+        code.with_context(|| format!("channel {name}: {key} is missing"))
+    };
+    let kind = match &channel.kind {
+        ChannelKind::Stdout => KindSettings::Stdout,
+        ChannelKind::Telegram(settings) => KindSettings::Telegram(telegram::Settings {
+            base_url: settings.base_url.as_str().to_owned(),
+            token: needed(codes.remove("token"), "token")?,
+            chat_id: settings.chat_id.clone(),
+            thread_id: settings.thread_id,
+        }),
+        ChannelKind::Discord(settings) => KindSettings::Discord(discord::Settings {
+            url: needed(codes.remove("url"), "url")?,
+            thread_id: settings.thread_id,
+            embeds: settings.embeds,
+        }),
+        ChannelKind::Slack(settings) => KindSettings::Slack(slack::Settings {
+            way: match codes.remove("url") {
+                Some(url) => slack::Way::Hook(url),
+                None => slack::Way::Bot {
+                    base_url: settings.base_url.as_str().to_owned(),
+                    token: needed(codes.remove("token"), "token")?,
+                    channel: settings.channel.clone().unwrap_or_default(),
+                },
+            },
+        }),
+        ChannelKind::Webhook(settings) => KindSettings::Webhook(webhook::Settings {
+            url: SecretString::from(settings.url.as_str()),
+            secret: codes.remove("secret"),
+            edits: settings.edits,
+        }),
+        ChannelKind::Ntfy(settings) => KindSettings::Ntfy(ntfy::Settings {
+            base_url: settings.base_url.as_str().to_owned(),
+            topic: SecretString::from(settings.topic.as_str()),
+            login: match (codes.remove("token"), &settings.user) {
+                (Some(token), _) => ntfy::Login::Token(token),
+                (None, Some(user)) => {
+                    ntfy::Login::User(user.clone(), needed(codes.remove("password"), "password")?)
+                }
+                (None, None) => ntfy::Login::Nobody,
+            },
+        }),
+        ChannelKind::Email(settings) => KindSettings::Email(email::Settings {
+            host: settings.host.clone(),
+            port: settings.port.and_then(|port| u16::try_from(port).ok()),
+            tls: match settings.tls {
+                EmailTls::StartTls => email::Tls::StartTls,
+                EmailTls::Implicit => email::Tls::Implicit,
+                EmailTls::None => email::Tls::None,
+            },
+            ca_pem: settings.ca_file.as_deref().map(certificates).transpose()?,
+            login: match (&settings.user, codes.remove("password")) {
+                (Some(user), Some(password)) => Some(email::Login {
+                    user: user.clone(),
+                    password,
+                }),
+                _ => None,
+            },
+            from: settings.from.clone(),
+            to: settings.to.clone(),
+        }),
+    };
+    let settings = ChannelSettings {
+        name: name.clone(),
+        kind,
+    };
+    Ok(fillsync_channel::open(settings, surroundings)?)
+}
+
+/// The certificates of a mail server of the operator's own.
+fn certificates(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path);
+    let metadata =
+        metadata.with_context(|| format!("ca_file {} cannot be read", path.display()))?;
+    if metadata.len() > CERTIFICATES_BYTES_MAX {
+        return Err(anyhow!(
+            "ca_file {} has more than {CERTIFICATES_BYTES_MAX} bytes; name a file that holds only certificates",
+            path.display()
+        ));
     }
+    std::fs::read(path).with_context(|| format!("ca_file {} cannot be read", path.display()))
 }
 
 /// One digest of several secrets; their lengths keep "ab", "c" apart from "a", "bc".

@@ -4,7 +4,7 @@
 
 use crate::policy::{GroupPolicy, Policy, Route};
 use anyhow::Context as _;
-use fillsync_config::{Account, Channel as ChannelConfig, ChannelKind, Config, Strategy};
+use fillsync_config::{Account, Channel as ChannelConfig, Config, Strategy};
 use fillsync_core::group::{
     CONFIDENCE_MIN, GroupRules, MemberRules, PLACED_WITHIN, PRICE_TOLERANCE_BPS,
 };
@@ -112,14 +112,14 @@ fn route(channel: &ChannelConfig) -> Route {
         channel: channel.name.clone(),
         formatter: channel.formatter.clone(),
         kinds: channel.alerts.iter().copied().collect(),
-        groups: channel
-            .groups
-            .as_ref()
-            .map(|groups| groups.iter().cloned().collect()),
-        can_edit: match &channel.kind {
-            ChannelKind::Telegram(_) => true,
-            ChannelKind::Webhook(webhook) => webhook.edits,
-            ChannelKind::Stdout => false,
-        },
+        groups: wished(channel.groups.as_ref()),
+        accounts: wished(channel.accounts.as_ref()),
+        symbols: wished(channel.symbols.as_ref()),
+        severity: channel.severity,
+        can_edit: channel.kind.can_edit(),
     }
+}
+
+fn wished<T: Ord + Clone>(names: Option<&Vec<T>>) -> Option<BTreeSet<T>> {
+    names.map(|names| names.iter().cloned().collect())
 }

@@ -87,4 +87,8 @@ impl Channel for Stdout {
             remedy: "send it as a message of its own".to_owned(),
         })
     }
+
+    async fn probe(&self) -> Result<Option<String>, ChannelError> {
+        Ok(None)
+    }
 }

@@ -9,7 +9,7 @@ use crate::render::{self, Limits};
 use async_trait::async_trait;
 use fillsync_core::id::ChannelName;
 use fillsync_core::limits::{MessageLimits, TELEGRAM};
-use fillsync_core::port::{Channel, ChannelError, Clock, Outgoing, Receipt};
+use fillsync_core::port::{Channel, ChannelError, Clock, Notice, Outgoing, Receipt};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
@@ -81,10 +81,14 @@ impl Telegram {
     }
 
     /// One attempt, and a second one when the chat has moved: the group's upgrade refused the first.
-    async fn call(&self, call: Call, outgoing: &Outgoing) -> Result<Verdict, ChannelError> {
+    async fn call(
+        &self,
+        call: Call,
+        outgoing: &Outgoing,
+    ) -> Result<(Verdict, Option<Notice>), ChannelError> {
         let verdict = self.attempt(call, outgoing).await?;
         let Verdict::Moved(chat) = verdict else {
-            return Ok(verdict);
+            return Ok((verdict, None));
         };
         self.moved_to.store(chat, Ordering::Release);
         tracing::warn!(
@@ -97,7 +101,19 @@ impl Telegram {
                 format!("the chat moved to {chat} and at once to {again}"),
                 "set chat_id to the id that the chat has now",
             )),
-            verdict => Ok(verdict),
+            verdict => Ok((verdict, Some(self.moved(chat)))),
+        }
+    }
+
+    /// What the operator must know once: the configuration still has the old id.
+    fn moved(&self, chat: i64) -> Notice {
+        Notice {
+            key: format!("moved/{chat}"),
+            what: format!(
+                "channel {}: the group became a supergroup with another id; messages go there",
+                self.name
+            ),
+            remedy: format!("set chat_id to \"{chat}\""),
         }
     }
 
@@ -114,7 +130,7 @@ impl Telegram {
             .map_err(|fault| ChannelError::Retry {
                 what: self.redacted(&format!("channel {}: {fault}", self.name)),
             })?;
-        Ok(self.judge(call, outgoing, &answer))
+        Ok(self.judge(call, outgoing.as_plain, &answer))
     }
 
     /// The address of a method. It has the token in it: it goes to the client and nowhere else.
@@ -171,10 +187,13 @@ impl Telegram {
                 };
                 // Where messages go is the operator's word, never the formatter's.
                 fields.insert("chat_id".to_owned(), json!(chat));
-                for (key, id) in [("message_id", message_id), ("message_thread_id", thread_id)] {
+                for (key, id) in [
+                    ("message_id", message_id.map(|id| json!(id))),
+                    ("message_thread_id", thread_id.map(|id| json!(id))),
+                ] {
                     fields.remove(key);
                     if let Some(id) = id {
-                        fields.insert(key.to_owned(), json!(id));
+                        fields.insert(key.to_owned(), id);
                     }
                 }
                 if outgoing.as_plain {
@@ -194,7 +213,7 @@ impl Telegram {
 
     /// What the outbox must do, from the answer's own error code before the status: a proxy may answer
     /// 200 with `ok: false` inside.
-    fn judge(&self, call: Call, outgoing: &Outgoing, answer: &Answer) -> Verdict {
+    fn judge(&self, call: Call, as_plain: bool, answer: &Answer) -> Verdict {
         let Ok(said) = serde_json::from_slice::<wire::Answer>(&answer.body) else {
             return Verdict::Failed(self.judge_stranger(answer));
         };
@@ -232,7 +251,7 @@ impl Telegram {
             {
                 Verdict::Gone
             }
-            400 if said.says("can't parse entities") && !outgoing.as_plain => {
+            400 if said.says("can't parse entities") && !as_plain => {
                 Verdict::Failed(ChannelError::Markup { what })
             }
             400 if said.says("thread not found") => {
@@ -256,11 +275,7 @@ impl Telegram {
     /// An answer that is not the Bot API's: of a proxy, of a wrong address, or broken off.
     fn judge_stranger(&self, answer: &Answer) -> ChannelError {
         let status = answer.status.as_u16();
-        let broken = answer
-            .cut
-            .as_ref()
-            .map(|cut| format!("; {cut}"))
-            .unwrap_or_default();
+        let broken = answer.broken();
         let what = format!(
             "channel {}: answer {status} is not from the Bot API: {:?}{broken}",
             self.name,
@@ -316,9 +331,11 @@ impl Channel for Telegram {
     }
 
     async fn send(&self, outgoing: &Outgoing) -> Result<Receipt, ChannelError> {
-        match self.call(Call::Send, outgoing).await? {
+        let (verdict, notice) = self.call(Call::Send, outgoing).await?;
+        match verdict {
             Verdict::Taken(id) => Ok(Receipt {
                 message_id: id.map(|id| id.to_string()),
+                notice,
             }),
             Verdict::Failed(error) => Err(error),
             Verdict::Moved(_) | Verdict::Gone => Err(self.dead(
@@ -337,13 +354,46 @@ impl Channel for Telegram {
                 "the id was not made by this channel: send the alert as a new message",
             )
         })?;
-        match self.call(Call::Edit(id), outgoing).await? {
+        let (verdict, notice) = self.call(Call::Edit(id), outgoing).await?;
+        match verdict {
             Verdict::Taken(edited) => Ok(Receipt {
                 message_id: Some(edited.unwrap_or(id).to_string()),
+                notice,
             }),
-            Verdict::Gone => self.send(outgoing).await,
+            Verdict::Gone => {
+                let receipt = self.send(outgoing).await?;
+                Ok(Receipt {
+                    notice: receipt.notice.or(notice),
+                    ..receipt
+                })
+            }
             Verdict::Failed(error) => Err(error),
             Verdict::Moved(_) => Err(self.dead("the chat moved twice".to_owned(), "set chat_id")),
+        }
+    }
+
+    /// Asks whether the bot knows the chat.
+    async fn probe(&self) -> Result<Option<String>, ChannelError> {
+        let body = serde_json::to_vec(&json!({ "chat_id": self.chat() })).unwrap_or_default();
+        let answer = self
+            .http
+            .post_json(self.address("getChat")?, HeaderMap::new(), body)
+            .await
+            .map_err(|fault| ChannelError::Retry {
+                what: self.redacted(&format!("channel {}: {fault}", self.name)),
+            })?;
+        match self.judge(Call::Send, true, &answer) {
+            Verdict::Taken(_) => {
+                let said: Option<wire::Answer> = serde_json::from_slice(&answer.body).ok();
+                let chat = said.map(|said| said.chat_name()).unwrap_or_default();
+                Ok(Some(format!(
+                    "the token is good, and the bot knows the chat {:?}",
+                    http::quote(&chat)
+                )))
+            }
+            Verdict::Moved(chat) => Ok(Some(self.moved(chat).remedy)),
+            Verdict::Failed(error) => Err(error),
+            Verdict::Gone => Ok(None),
         }
     }
 }

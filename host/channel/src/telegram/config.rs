@@ -30,7 +30,7 @@ pub struct Settings {
     /// `chat_id`: a number (negative for groups) or the @name of a public chat.
     pub chat_id: String,
     /// `thread_id`: the topic of a forum group, where there is one.
-    pub thread_id: Option<i64>,
+    pub thread_id: Option<u64>,
 }
 
 /// Where messages go.
@@ -71,7 +71,7 @@ pub(super) struct Checked {
     pub(super) base_url: Url,
     pub(super) token: SecretString,
     pub(super) chat_id: ChatId,
-    pub(super) thread_id: Option<i64>,
+    pub(super) thread_id: Option<u64>,
 }
 
 /// Checks what can be checked without asking Telegram.

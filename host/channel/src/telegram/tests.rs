@@ -4,14 +4,16 @@
 
 use super::*;
 use crate::http::{WAIT_UNSAID, quote};
-use crate::loopback::{Loopback, Reply, Request, Still, http, impatient, name, outgoing, raw};
+use crate::loopback::{
+    Loopback, Reply, Request, Still, dead_remedy, http, impatient, name, outgoing, raw, receipt,
+    waited,
+};
 use crate::{ChannelSettings, KindSettings, OpenError, Surroundings, open};
 use fillsync_core::message::{Rendered, RichMessage, Span};
 use fillsync_core::port::{Channel, ChannelError, Outgoing, Receipt};
 use secrecy::SecretString;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const KEY: &str = "AAfirstSecretPart_of-the-token";
 const TOKEN: &str = "110201543:AAfirstSecretPart_of-the-token";
@@ -34,12 +36,6 @@ fn telegram(base_url: &str, chat_id: &str) -> Telegram {
         Arc::new(Still),
     )
     .unwrap()
-}
-
-fn receipt(id: &str) -> Result<Receipt, ChannelError> {
-    Ok(Receipt {
-        message_id: Some(id.to_owned()),
-    })
 }
 
 fn refusal(code: u16, description: &str) -> Reply {
@@ -66,20 +62,6 @@ fn assert_no_token(result: &Result<Receipt, ChannelError>) {
     if let Err(error) = result {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(KEY) && !shown.contains("/bot"), "{shown}");
-    }
-}
-
-fn dead_remedy(result: Result<Receipt, ChannelError>) -> String {
-    match result {
-        Err(ChannelError::Dead { remedy, .. }) => remedy,
-        other => panic!("{other:?} is not dead"),
-    }
-}
-
-fn waited(result: Result<Receipt, ChannelError>) -> Duration {
-    match result {
-        Err(ChannelError::Wait { after, .. }) => after,
-        other => panic!("{other:?} is no wait"),
     }
 }
 
@@ -346,7 +328,12 @@ async fn a_group_that_became_a_supergroup_is_followed_once_and_remembered() {
     ])
     .await;
     let channel = telegram(&server.url, "-555");
-    assert_eq!(channel.send(&outgoing("A", "1")).await, receipt("77"));
+    let first = channel.send(&outgoing("A", "1")).await.unwrap();
+    assert_eq!(first.message_id.as_deref(), Some("77"));
+    // Told with the message that found it out; the same move has the same key after a restart as well.
+    let notice = first.notice.unwrap();
+    assert_eq!(notice.key, "moved/-100777");
+    assert!(notice.remedy.contains("chat_id") && notice.remedy.contains("-100777"));
     assert_eq!(channel.send(&outgoing("B", "2")).await, receipt("77"));
     let chats: Vec<_> = server
         .requests()

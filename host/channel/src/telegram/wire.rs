@@ -14,7 +14,7 @@ pub(super) struct Message<'a> {
     pub(super) message_id: Option<i64>,
     /// The topic; only for `sendMessage`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) message_thread_id: Option<i64>,
+    pub(super) message_thread_id: Option<u64>,
     pub(super) text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parse_mode: Option<&'static str>,
@@ -57,6 +57,15 @@ impl Answer {
     /// The id of the message that was sent or edited.
     pub(super) fn message_id(&self) -> Option<i64> {
         self.result.get("message_id")?.as_i64()
+    }
+
+    /// How people call the chat that `getChat` answered with.
+    pub(super) fn chat_name(&self) -> String {
+        ["title", "username", "first_name"]
+            .into_iter()
+            .find_map(|key| self.result.get(key)?.as_str())
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The seconds to wait: from `parameters`, or from the text, where older answers had them only.

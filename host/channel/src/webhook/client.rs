@@ -4,6 +4,8 @@ use super::config::{BODY_BYTES_MAX, Checked, KIND, Settings, check};
 use super::wire;
 use crate::OpenError;
 use crate::http::{self, Answer, Http};
+use crate::payload::identified;
+use crate::redact::redacted;
 use async_trait::async_trait;
 use fillsync_core::id::ChannelName;
 use fillsync_core::limits::{MessageLimits, WEBHOOK};
@@ -12,9 +14,6 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A part of an address that is shorter than this is no key, and may stand in an error.
-const KEY_BYTES_MIN: usize = 8;
 
 /// One receiver.
 pub struct Webhook {
@@ -52,7 +51,7 @@ impl Webhook {
     }
 
     async fn post(&self, outgoing: &Outgoing) -> Result<Receipt, ChannelError> {
-        let identified = wire::identified(outgoing)?;
+        let identified = identified(outgoing)?;
         let body = wire::body(outgoing, &identified)?;
         if body.len() > BODY_BYTES_MAX {
             return Err(self.dead(
@@ -74,6 +73,7 @@ impl Webhook {
         self.judge(&answer)?;
         Ok(Receipt {
             message_id: self.settings.edits.then_some(identified.identity),
+            notice: None,
         })
     }
 
@@ -149,23 +149,9 @@ impl Webhook {
     }
 
     /// Without what may be secret, should the receiver echo it: the secret, and the address from its
-    /// path on, as a whole and in each part that is long enough to be a key.
+    /// path on.
     fn hidden(&self, text: &str) -> String {
-        let url = &self.settings.url;
-        let query = url.query().unwrap_or_default();
-        let secret = self
-            .settings
-            .secret
-            .as_ref()
-            .map(ExposeSecret::expose_secret);
-        let parts = url.path().split('/').chain(query.split(['&', '=']));
-        let long = parts.filter(|part| part.len() >= KEY_BYTES_MIN);
-        let wholes = [secret.unwrap_or_default(), url.path(), query];
-        let mut text = text.to_owned();
-        for hidden in wholes.into_iter().chain(long).filter(|part| part.len() > 1) {
-            text = text.replace(hidden, "[hidden]");
-        }
-        text
+        redacted(text, Some(&self.settings.url), &self.settings.secret)
     }
 }
 
@@ -205,5 +191,10 @@ impl Channel for Webhook {
             ));
         }
         self.post(outgoing).await
+    }
+
+    /// What a receiver of the operator's own answers to anything but an alert, nobody knows.
+    async fn probe(&self) -> Result<Option<String>, ChannelError> {
+        Ok(None)
     }
 }

@@ -1,7 +1,7 @@
 //! What a webhook needs, and the limits that are ours, because every receiver is different.
 
 use crate::OpenError;
-use crate::http::address;
+use crate::http::{address, host};
 use fillsync_core::id::ChannelName;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -54,13 +54,9 @@ pub(super) fn check(channel: &ChannelName, settings: Settings) -> Result<Checked
             "give it at least 32 random characters, or leave it out",
         ));
     }
-    let mut host = url.host_str().unwrap_or_default().to_owned();
-    if let Some(port) = url.port() {
-        host.push_str(&format!(":{port}"));
-    }
     Ok(Checked {
+        host: host(&url),
         url,
-        host,
         secret: settings.secret,
         edits: settings.edits,
     })

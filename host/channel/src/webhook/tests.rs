@@ -4,14 +4,13 @@
 
 use super::*;
 use crate::loopback::{
-    ALERT, Loopback, Reply, Request, Still, http, impatient, name, outgoing, raw,
+    ALERT, Loopback, Reply, Request, Still, http, impatient, name, outgoing, raw, waited,
 };
 use crate::{ChannelSettings, KindSettings, OpenError, Surroundings, open};
 use fillsync_core::port::{Channel, ChannelError, Outgoing, Receipt};
 use secrecy::SecretString;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const SECRET: &str = "signing-secret-of-the-test";
 
@@ -51,13 +50,6 @@ async fn answered(reply: Reply) -> Result<Receipt, ChannelError> {
     let (result, requests) = sent(vec![reply], &outgoing("A", "1")).await;
     assert_eq!(requests.len(), 1, "no repetition by itself");
     result
-}
-
-fn waited(result: Result<Receipt, ChannelError>) -> Duration {
-    match result {
-        Err(ChannelError::Wait { after, .. }) => after,
-        other => panic!("{other:?} is no wait"),
-    }
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! The form of what is posted: body, headers and signature. Receivers hold on to it.
 
 use super::config::KIND;
-use crate::payload::{Payload, payload};
+use crate::payload::{Identified, Payload, not_json, payload};
 use crate::render::{self, Limits};
 use fillsync_core::limits::WEBHOOK;
 use fillsync_core::port::{ChannelError, Outgoing};
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
@@ -34,18 +34,6 @@ struct Body<'a> {
     lines: &'a [String],
     /// The whole alert as data.
     alert: &'a RawValue,
-}
-
-/// What this channel must know of the alert.
-#[derive(Debug, Deserialize)]
-pub(super) struct Identified {
-    pub(super) identity: String,
-    revision: u32,
-}
-
-/// The identity of the alert that goes out.
-pub(super) fn identified(outgoing: &Outgoing) -> Result<Identified, ChannelError> {
-    serde_json::from_str(&outgoing.alert_json).map_err(|error| not_json(&error))
 }
 
 /// The body: the message with its alert, or the formatter's raw payload as it is.
@@ -100,11 +88,4 @@ pub(super) fn header_key(key: &str) -> String {
         }
     }
     header
-}
-
-fn not_json(error: &serde_json::Error) -> ChannelError {
-    ChannelError::Dead {
-        what: format!("the alert has no JSON with an identity and a revision ({error})"),
-        remedy: "this is a fault of fillsync: report it with this line".to_owned(),
-    }
 }

@@ -61,7 +61,25 @@ fn each_mistake_is_found_in_its_place() {
             "kind = \"stdout\"",
             "kind = \"slack\"",
             (17, 8),
-            "not in this version",
+            "a channel of kind `slack` needs `url` (an incoming webhook) or `token` and `channel`",
+        ),
+        (
+            "kind = \"stdout\"",
+            "kind = \"stdout\"\nquiet = { from = \"22:00\", to = \"22:00\" }",
+            (18, 32),
+            "these hours are empty",
+        ),
+        (
+            "kind = \"stdout\"",
+            "kind = \"stdout\"\nquiet = { from = \"22:00\", to = \"07:00\", breaks_through = \"info\" }",
+            (18, 58),
+            "`info` is no `breaks_through`",
+        ),
+        (
+            "kind = \"stdout\"",
+            "kind = \"stdout\"\naccounts = [\"mian\"]",
+            (18, 13),
+            "no account named `mian`",
         ),
         (
             "kind = \"stdout\"",
@@ -246,4 +264,10 @@ fn an_empty_file_is_refused() {
             "{text:?}"
         );
     }
+}
+
+#[test]
+fn a_file_without_a_channel_is_warned_of() {
+    let text = MINIMAL.split("[[channel]]").next().unwrap();
+    assert!(printed(text).contains("there is no [[channel]], so no alert goes anywhere"));
 }

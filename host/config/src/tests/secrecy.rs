@@ -41,6 +41,9 @@ fn a_secret_beside_a_mistake_is_never_shown() {
         "[[channel]]\nkind = \"webhook\"\nname = \"w\"\nurl = \"ftp://example.com/HUSH\"",
         "channel = [{ kind = \"webhook\", nmae = \"w\", url = \"https://example.com/HUSH\" }]",
         "[[channel]]\nkind = \"discord\"\nwebhook_url = \"https://example.com/HUSH\"",
+        "[[channel]]\nkind = \"discord\"\nname = \"d\"\nurl = \"https://discord.com/api/webhooks/1/HUSH\"",
+        "[[channel]]\nkind = \"slack\"\nname = \"s\"\ntoken = \"xoxb-HUSH\"",
+        "[[channel]]\nkind = \"email\"\nname = \"e\"\npassword = \"HUSH\"",
         "token = \"HUSH",
         "[[channel]]\nkind = \"telegram\" token = \"HUSH\"",
     ] {

@@ -2,7 +2,7 @@
 //!
 //! Promise: it refuses what the real one refuses (markup, length, unknown chats, an edit without a change) in the same
 //! words, and keeps each accepted message with its edits. The token never enters the log. Deliberately absent:
-//! updates, media, MarkdownV2 and the pace limits, which are asked for as faults.
+//! updates, media and MarkdownV2. A pace for each chat is kept where one is set: the real one is not published exactly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::Inbox;
 use super::markup::{PlainText, parse_html};
 use super::message::{TelegramEdit, TelegramMessage, chat_type, chat_value, render};
+use super::{Inbox, Pace};
 use crate::clock::FakeClock;
 use crate::fault::Faults;
+use crate::rate::Rate;
 use crate::requests::Requests;
 use crate::server::{Answer, Dialect, Incoming, Server};
 
@@ -34,6 +35,8 @@ pub struct TelegramOptions {
     pub chats: Vec<String>,
     /// The clock behind `date`; default the system's.
     pub clock: FakeClock,
+    /// How fast messages to one chat may come; default: as fast as anybody likes.
+    pub pace: Rate,
     /// The port on 127.0.0.1; default 0, any free one.
     pub port: u16,
 }
@@ -46,6 +49,7 @@ impl TelegramOptions {
             token: token.to_owned(),
             chats: Vec::new(),
             clock: FakeClock::system(),
+            pace: Rate::new(u32::MAX, 1_000),
             port: 0,
         }
     }
@@ -63,6 +67,7 @@ struct Desk {
     inbox: Inbox<TelegramMessage>,
     next_id: AtomicI64,
     chats: Mutex<Chats>,
+    pace: Pace,
 }
 
 #[derive(Default)]
@@ -88,6 +93,7 @@ impl FakeTelegram {
             inbox: Inbox::default(),
             next_id: AtomicI64::new(1),
             chats: Mutex::new(chats),
+            pace: Pace::new(options.pace),
         });
         let dialect: Arc<dyn Dialect> = Arc::<Desk>::clone(&desk);
         let server = Server::start(dialect, Faults::default(), options.port).await?;
@@ -151,9 +157,19 @@ impl FakeTelegram {
         }
     }
 
+    /// How fast messages to one chat may come from now on.
+    pub fn set_pace(&self, rate: Rate) {
+        self.desk.pace.set(rate);
+    }
+
     /// The bot was thrown out: 403 for this chat from now on.
     pub fn block_chat(&self, chat_id: &str) {
         self.desk.chats().blocked.insert(chat_id.to_owned());
+    }
+
+    /// The bot was let back in.
+    pub fn unblock_chat(&self, chat_id: &str) {
+        self.desk.chats().blocked.remove(chat_id);
     }
 
     /// The group became a supergroup: 400 with `migrate_to_chat_id` for the old id; the new one exists.
@@ -216,6 +232,7 @@ impl Desk {
 
     fn send(&self, mut parameters: Map<String, Value>) -> Result<Value, Refusal> {
         let chat_id = self.chat(&parameters)?;
+        self.admit(&chat_id)?;
         let (raw_text, plain) = text(&parameters)?;
         let message = TelegramMessage {
             message_id: self.next_id.fetch_add(1, Ordering::SeqCst),
@@ -251,6 +268,7 @@ impl Desk {
 
     fn edit(&self, parameters: &Map<String, Value>) -> Result<Value, Refusal> {
         let chat_id = self.chat(parameters)?;
+        self.admit(&chat_id)?;
         let (raw_text, plain) = text(parameters)?;
         let id = parameters.get("message_id").and_then(|id| match id {
             Value::String(text) => text.parse().ok(),
@@ -311,6 +329,19 @@ impl Desk {
             return Err(Refusal::new(400, "Bad Request: chat not found"));
         }
         Ok(chat_id)
+    }
+
+    /// Messages and edits count alike.
+    fn admit(&self, chat_id: &str) -> Result<(), Refusal> {
+        let (_, admission) = self.pace.admit(chat_id);
+        if admission.admitted {
+            return Ok(());
+        }
+        let after_s = admission.reset_in_ms.div_ceil(1_000).max(1);
+        Err(Refusal {
+            parameters: Some(json!({ "retry_after": after_s })),
+            ..Refusal::new(429, format!("Too Many Requests: retry after {after_s}"))
+        })
     }
 }
 
@@ -399,14 +430,6 @@ impl Dialect for Desk {
             ..Refusal::new(429, text)
         }
         .answer()
-    }
-
-    fn account_of(&self, _request: &Incoming) -> Option<String> {
-        None
-    }
-
-    fn continues(&self, _request: &Incoming) -> bool {
-        false
     }
 
     fn shown_path(&self, request: &Incoming) -> String {

@@ -203,14 +203,6 @@ impl Dialect for Desk {
         }
     }
 
-    fn account_of(&self, _request: &Incoming) -> Option<String> {
-        None
-    }
-
-    fn continues(&self, _request: &Incoming) -> bool {
-        false
-    }
-
     fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
