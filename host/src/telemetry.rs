@@ -10,7 +10,7 @@ use fillsync_core::alert::{Alert, AlertBody, Severity, SystemAlert};
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::ExecutionKey;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, OrderId};
-use fillsync_core::port::Clock;
+use fillsync_core::port::{Clock, Notice};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{
     AlertRow, EventRow, Ledger, LedgerError, NewExecution, PluginEventRow, Revised, RevisedKind,
@@ -633,6 +633,47 @@ impl Voice {
 }
 
 impl Voice {
+    /// A receiver said something of itself while it took a message: told once, for ever.
+    pub async fn receiver_says(&self, channel: &ChannelName, notice: &Notice) {
+        self.system(
+            None,
+            Severity::Warning,
+            format!("channel/{channel}/{}", notice.key),
+            SystemAlert {
+                topic: "channel-changed".to_owned(),
+                text: notice.what.clone(),
+                remedy: Some(notice.remedy.clone()),
+            },
+        )
+        .await;
+    }
+
+    /// A channel cannot be reached since long: the other channels are told, once for the first message that
+    /// waits.
+    pub async fn channel_unreachable(
+        &self,
+        channel: &ChannelName,
+        first_waits_since: HostTime,
+        since: HostTime,
+        what: &str,
+    ) {
+        self.system_but(
+            Some(channel),
+            None,
+            Severity::Critical,
+            format!("channel-unreachable/{channel}/{}", first_waits_since.us()),
+            SystemAlert {
+                topic: "channel-unreachable".to_owned(),
+                text: format!("channel {channel} takes no messages since {since}: {what}"),
+                remedy: Some(
+                    "see that its receiver can be reached; what waits is kept, and told as one digest then"
+                        .to_owned(),
+                ),
+            },
+        )
+        .await;
+    }
+
     /// A configuration took effect.
     pub async fn config_reloaded(&self, changes: &[String]) {
         self.keep(

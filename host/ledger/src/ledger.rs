@@ -11,10 +11,12 @@ use crate::lock::LedgerLock;
 use crate::open;
 use crate::pool::ReaderPool;
 use crate::reader::Reader;
+use crate::rows::Again;
 use crate::write;
 use crate::writer::{Desk, Writer};
+use fillsync_core::alert::Alert;
 use fillsync_core::coverage::Window;
-use fillsync_core::id::{AccountName, Category, OrderId, Symbol};
+use fillsync_core::id::{AccountName, Category, ChannelName, OrderId, Symbol};
 use fillsync_core::time::{HostTime, VenueTime};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -215,6 +217,38 @@ impl Ledger {
             .await
     }
 
+    /// Records that these messages of a channel, the first of them first, are told in one. The digest
+    /// takes the first one's place and number, and waits to be recorded as sent like any other.
+    ///
+    /// # Errors
+    /// When it was not written; the variant says what to do.
+    pub async fn outbox_digest(
+        &self,
+        ids: Vec<i64>,
+        digest: Alert,
+        at: HostTime,
+    ) -> Result<(), LedgerError> {
+        self.writer
+            .submit(move |desk| write::outbox_digest(desk, &ids, &digest, at))
+            .await
+    }
+
+    /// Puts an alert's dead letters back in line: those of one channel, or of all. `alert` is its number
+    /// in `/alerts`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Rejected`] when there is no such message; else as for every write.
+    pub async fn outbox_again(
+        &self,
+        alert: i64,
+        channel: Option<ChannelName>,
+        at: HostTime,
+    ) -> Result<Vec<Again>, LedgerError> {
+        self.writer
+            .submit(move |desk| write::outbox_again(&desk.connection, alert, channel.as_ref(), at))
+            .await
+    }
+
     /// Reads at one moment of the ledger, on a reader's thread.
     ///
     /// # Errors
@@ -259,4 +293,22 @@ impl Ledger {
     pub(crate) const fn writer(&self) -> &Writer {
         &self.writer
     }
+}
+
+/// As [`Ledger::outbox_again`], beside a daemon that may run: it sees the messages at its next look.
+///
+/// # Errors
+/// As [`Reader::open`], and when the ledger stays busy.
+pub fn send_again(
+    path: impl AsRef<Path>,
+    alert: i64,
+    channel: Option<&ChannelName>,
+    at: HostTime,
+) -> Result<Vec<Again>, LedgerError> {
+    let mut connection = open::beside_writer(path.as_ref())?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let done = write::outbox_again(&transaction, alert, channel, at)?;
+    transaction.commit()?;
+    Ok(done)
 }

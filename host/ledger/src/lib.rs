@@ -36,14 +36,14 @@ pub use error::LedgerError;
 pub use facts::{
     Gap, Inferred, NewExecution, PageRecord, Proven, Recorded, Revised, RevisedKind, RowState,
 };
-pub use ledger::Ledger;
+pub use ledger::{Ledger, send_again};
 pub use read::performance::{CycleChange, CycleChanges, CycleKey, CycleRow, CycleSums};
 pub use reader::Reader;
 pub use rows::{
-    AccountTally, AlertFilter, ClosedCycle, CycleFilter, CycleName, Delivery, FillFilter, KnownGap,
-    LatestDecision, LedgerStatus, Mark, OrderAhead, OrderSum, OutboxRow, PendingChannel, Proof,
-    SelfCheck, StoredAlert, StoredCount, StoredDecision, StoredDivergence, StoredEvent, StoredFill,
-    StoredGroupCycle, StoredPluginEvent,
+    AccountTally, Again, AgainOutcome, AlertFilter, ClosedCycle, CycleFilter, CycleName, Delivery,
+    FillFilter, KnownGap, LatestDecision, LedgerStatus, Mark, OrderAhead, OrderSum, OutboxRow,
+    PendingChannel, Proof, SelfCheck, StoredAlert, StoredCount, StoredDecision, StoredDivergence,
+    StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
 };
 
 /// The most orders that [`Recorded::orders_wanted`] names.
@@ -63,6 +63,9 @@ pub const PLUGIN_EVENTS_MAX: i64 = 1_000;
 
 /// Messages that one look at the outbox gives.
 pub const OUTBOX_READ_MAX: i64 = 32;
+
+/// Messages that one digest tells at most.
+pub const DIGEST_MESSAGES_MAX: i64 = 10_000;
 
 /// Findings that a self-check reports before it stops.
 pub const FINDINGS_MAX: usize = 100;

@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 128;
 
 /// Every schema there was, the oldest first; its place is its number.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         schema: include_str!("../schema/0001_ledger.sql"),
         then: |_| Ok(()),
@@ -36,6 +36,10 @@ const MIGRATIONS: [Migration; 4] = [
     },
     Migration {
         schema: include_str!("../schema/0004_plugin_used.sql"),
+        then: |_| Ok(()),
+    },
+    Migration {
+        schema: include_str!("../schema/0005_outbox_digests.sql"),
         then: |_| Ok(()),
     },
 ];
@@ -61,6 +65,17 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, LedgerError> {
     settle(&connection).map_err(|error| named(path, error))?;
     check_after_poison(path, &connection)?;
     migrate(path, &connection, found)?;
+    Ok(connection)
+}
+
+/// Opens for a single small write beside a daemon that may run: SQLite's own locks keep the two apart.
+/// It makes no file and brings no schema up.
+pub(crate) fn beside_writer(path: &Path) -> Result<Connection, LedgerError> {
+    reader(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| named(path, error))?;
+    settle(&connection).map_err(|error| named(path, error))?;
     Ok(connection)
 }
 

@@ -13,6 +13,7 @@ use crate::rows::{
     LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert, StoredCount,
     StoredDecision, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
 };
+use fillsync_core::alert::Severity;
 use fillsync_core::coverage::Coverage;
 use fillsync_core::cycle::Book;
 use fillsync_core::execution::ExecutionKey;
@@ -267,6 +268,29 @@ impl Reader {
     /// When the ledger cannot be read.
     pub fn outbox_due(&self, channel: &ChannelName, now: HostTime) -> Read<Vec<OutboxRow>> {
         read::outbox::due(&self.connection, channel, now)
+    }
+
+    /// What a channel may be sent although the rest is held back: what is at least so severe, and edits of
+    /// what was sent. Nothing while any of its messages must still wait.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn outbox_due_in_quiet(
+        &self,
+        channel: &ChannelName,
+        now: HostTime,
+        least: Option<Severity>,
+    ) -> Read<Vec<OutboxRow>> {
+        read::outbox::due_in_quiet(&self.connection, channel, now, least)
+    }
+
+    /// All that waits for a channel, in order, whether it may be tried yet or not; at most
+    /// [`crate::DIGEST_MESSAGES_MAX`].
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn outbox_waiting(&self, channel: &ChannelName) -> Read<Vec<OutboxRow>> {
+        read::outbox::waiting(&self.connection, channel, crate::DIGEST_MESSAGES_MAX)
     }
 
     /// Channels with waiting messages, and when the first of each may be tried.

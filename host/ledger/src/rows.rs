@@ -231,7 +231,7 @@ pub struct StoredAlert {
 pub struct Delivery {
     /// The channel.
     pub channel: ChannelName,
-    /// `pending`, `sent`, `dead` or `superseded`.
+    /// `pending`, `sent`, `dead`, `superseded` or `digested`.
     pub state: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -239,8 +239,28 @@ pub struct Delivery {
     pub sent_text: Option<String>,
     /// Why it was not taken.
     pub last_error: Option<String>,
-    /// When it was sent, given up or superseded.
+    /// When it was sent, given up, superseded or told in a digest.
     pub finished_at: Option<HostTime>,
+}
+
+/// What became of a message that was to be sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Again {
+    /// The channel.
+    pub channel: ChannelName,
+    /// What became of it.
+    pub outcome: AgainOutcome,
+}
+
+/// See [`Again`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgainOutcome {
+    /// It waits to be sent.
+    Queued,
+    /// A newer revision of the alert was queued for that channel, so this one would be old.
+    Overtaken,
+    /// It is no dead letter, but in this state.
+    NotDead(String),
 }
 
 /// A message that waits.
@@ -256,8 +276,8 @@ pub struct OutboxRow {
     pub attempts: u32,
     /// Not before this.
     pub next_at: HostTime,
-    /// When it was queued.
-    pub created_at: HostTime,
+    /// Since when it stands in line.
+    pub queued_at: HostTime,
     /// The receiver's id of the message in which an older revision was sent: edit that one.
     pub message_id: Option<String>,
 }

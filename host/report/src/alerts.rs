@@ -61,7 +61,7 @@ pub struct AlertAnswer {
 pub struct DeliveryAnswer {
     /// The channel.
     pub channel: String,
-    /// `pending`, `sent`, `dead` or `superseded`.
+    /// `pending`, `sent`, `dead`, `superseded`, or `digested`: told in a digest of that channel.
     pub state: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -69,7 +69,7 @@ pub struct DeliveryAnswer {
     pub text: Option<String>,
     /// Why it was not taken.
     pub last_error: Option<String>,
-    /// When it was sent, given up or superseded.
+    /// When it was sent, given up, superseded or told in a digest.
     pub finished_at: Option<String>,
 }
 
@@ -146,6 +146,7 @@ pub(crate) fn answer(row: &StoredAlert) -> AlertAnswer {
 impl Answer for Alerts {
     fn table(&self, look: Look) -> String {
         let columns = [
+            Column::Right("ID"),
             Column::Left("TIME"),
             Column::Left("KIND"),
             Column::Left("GROUP"),
@@ -166,6 +167,7 @@ impl Answer for Alerts {
                 })
                 .collect();
             vec![
+                alert.id.to_string(),
                 alert.timestamp.clone(),
                 alert.kind.to_owned(),
                 or_dash(alert.group.as_deref()),

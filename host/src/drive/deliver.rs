@@ -6,8 +6,10 @@
 //! (law 8). A receiver that says "wait" is waited for exactly so long; one that says "never" makes a
 //! dead letter, which is told to the other channels.
 
+use crate::drive::digest::{Gathered, Patience, gather};
 use crate::drive::wake::Wake;
 use crate::telemetry::Voice;
+use fillsync_core::alert::Alert;
 use fillsync_core::backoff::Backoff;
 use fillsync_core::id::PluginName;
 use fillsync_core::message::Rendered;
@@ -52,8 +54,19 @@ pub struct Deliverer {
     pub wake: Arc<Wake>,
     /// How events are told.
     pub voice: Arc<Voice>,
+    /// When messages are held back, and told as one.
+    pub patience: Patience,
     /// Since when the receiver refuses messages.
     pub refusing_since: Mutex<Option<HostTime>>,
+    /// Since when it cannot be reached.
+    pub failing_since: Mutex<Option<HostTime>>,
+}
+
+/// What is sent next: a message, or several as one.
+struct Due {
+    row: OutboxRow,
+    /// The messages that are told in this one; none where it is a message of its own.
+    told: Vec<i64>,
 }
 
 impl Deliverer {
@@ -64,6 +77,7 @@ impl Deliverer {
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), LedgerError> {
         let mut last_sent: Option<Instant> = None;
         let mut aside: BTreeSet<i64> = BTreeSet::new();
+        let mut quiet_until: Option<HostTime> = None;
         loop {
             if *stop.borrow() {
                 return Ok(());
@@ -72,7 +86,8 @@ impl Deliverer {
             let hinted = self.wake.alerts.notified();
             tokio::pin!(hinted);
             hinted.as_mut().enable();
-            let head = match self.head(&aside).await {
+            self.mind_the_quiet(&mut quiet_until);
+            let head = match self.head(&aside, quiet_until).await {
                 Ok(head) => head,
                 Err(error) if error.is_passing() => None,
                 Err(LedgerError::Rejected { what }) => {
@@ -81,8 +96,8 @@ impl Deliverer {
                 }
                 Err(error) => return Err(error),
             };
-            let Some(row) = head else {
-                let wait = self.next_look().await;
+            let Some(due) = head else {
+                let wait = self.next_look(quiet_until).await;
                 tokio::select! {
                     biased;
                     _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -99,12 +114,13 @@ impl Deliverer {
                     () = tokio::time::sleep(rest) => {}
                 }
             }
-            match self.deliver(&row).await {
+            match self.deliver(&due).await {
                 // Sent or not, it cannot be recorded: sent again and again it would be a flood, so it
                 // waits for the next start.
                 Err(LedgerError::Rejected { what }) => {
-                    aside.insert(row.id);
-                    self.refused(&format!("message {}", row.id), &what).await;
+                    aside.insert(due.row.id);
+                    self.refused(&format!("message {}", due.row.id), &what)
+                        .await;
                 }
                 done => done?,
             }
@@ -112,14 +128,66 @@ impl Deliverer {
         }
     }
 
-    /// The first message that may be sent now and was not set aside.
-    async fn head(&self, aside: &BTreeSet<i64>) -> Result<Option<OutboxRow>, LedgerError> {
+    /// Whether it is quiet now, which is said once for each time.
+    fn mind_the_quiet(&self, until: &mut Option<HostTime>) {
+        let now = self.patience.quiet_until(self.clock.now());
+        if let Some(end) = now
+            && until.is_none()
+        {
+            let channel = self.channel.name();
+            tracing::info!(event = "quiet_hours", %channel, until = %end, "what is not urgent waits until then");
+        }
+        *until = now;
+    }
+
+    /// What is sent next, if anything may be sent now, leaving out what was set aside.
+    async fn head(
+        &self,
+        aside: &BTreeSet<i64>,
+        quiet_until: Option<HostTime>,
+    ) -> Result<Option<Due>, LedgerError> {
         let (channel, now) = (self.channel.name().clone(), self.clock.now());
+        let least = self.patience.breaks_through();
         let due = self
             .ledger
-            .read(move |reader| reader.outbox_due(&channel, now))
+            .read(move |reader| {
+                if quiet_until.is_some() {
+                    reader.outbox_due_in_quiet(&channel, now, least)
+                } else {
+                    reader.outbox_due(&channel, now)
+                }
+            })
             .await?;
-        Ok(due.into_iter().find(|row| !aside.contains(&row.id)))
+        let mut due = due.into_iter().filter(|row| !aside.contains(&row.id));
+        let Some(row) = due.next() else {
+            return Ok(None);
+        };
+        if quiet_until.is_none() && self.patience.holds(&row, now).is_some() {
+            let gathered = self.gathered(aside, now).await?;
+            // Edits before the first one that is held go first: nothing overtakes.
+            if let Some(Gathered { row, ids }) = gathered {
+                return Ok(Some(Due { row, told: ids }));
+            }
+        }
+        Ok(Some(Due {
+            row,
+            told: Vec::new(),
+        }))
+    }
+
+    /// What is held of everything that waits.
+    async fn gathered(
+        &self,
+        aside: &BTreeSet<i64>,
+        now: HostTime,
+    ) -> Result<Option<Gathered>, LedgerError> {
+        let channel = self.channel.name().clone();
+        let mut waiting = self
+            .ledger
+            .read(move |reader| reader.outbox_waiting(&channel))
+            .await?;
+        waiting.retain(|row| !aside.contains(&row.id));
+        Ok(gather(self.channel.name(), waiting, &self.patience, now))
     }
 
     async fn refused(&self, what: &str, why: &str) {
@@ -128,7 +196,12 @@ impl Deliverer {
     }
 
     /// When the first waiting message may be tried.
-    async fn next_look(&self) -> Duration {
+    async fn next_look(&self, quiet_until: Option<HostTime>) -> Duration {
+        if let Some(end) = quiet_until {
+            return end
+                .since(self.clock.now())
+                .clamp(Duration::from_millis(5), IDLE);
+        }
         let channel = self.channel.name().clone();
         let pending = self
             .ledger
@@ -148,39 +221,34 @@ impl Deliverer {
         }
     }
 
-    async fn deliver(&self, row: &OutboxRow) -> Result<(), LedgerError> {
+    async fn deliver(&self, due: &Due) -> Result<(), LedgerError> {
+        let row = &due.row;
         let rendered = self.format(row).await;
-        let mut outgoing = Outgoing {
-            idempotency_key: format!("{}#{}", row.alert.identity, row.alert.revision),
-            kind: row.alert.kind(),
-            rendered,
-            alert_json: serde_json::to_string(&row.alert).unwrap_or_default(),
-            as_plain: false,
-        };
+        let mut outgoing = outgoing(&row.alert, rendered);
         let mut outcome = self.send(row, &outgoing).await;
         if let Err(ChannelError::Markup { what }) = &outcome {
             tracing::warn!(event = "markup_refused", channel = %self.channel.name(), error = what, "sent once more as plain text");
-            outgoing.as_plain = true;
+            outgoing = as_plain(&row.alert, outgoing);
             outcome = self.send(row, &outgoing).await;
         }
-        self.settle(row, &outgoing, &outcome).await
+        self.settle(due, &outgoing, &outcome).await
     }
 
     /// Records what became of a message, until the ledger takes it: what was sent is not sent again
     /// because a disk is full. Told to stop or not, because a successor would send it again as well.
     async fn settle(
         &self,
-        row: &OutboxRow,
+        due: &Due,
         outgoing: &Outgoing,
         outcome: &Result<Receipt, ChannelError>,
     ) -> Result<(), LedgerError> {
         let mut tries = 0u32;
         loop {
-            match self.record(row, outgoing, outcome).await {
+            match self.record(due, outgoing, outcome).await {
                 Err(error) if error.is_passing() => {
                     self.voice.ledger_waits(&error);
                     tries = tries.saturating_add(1).min(RECORD_BACKOFF_TRIES_MAX);
-                    tokio::time::sleep(BACKOFF.after(tries, row.id.unsigned_abs())).await;
+                    tokio::time::sleep(BACKOFF.after(tries, due.row.id.unsigned_abs())).await;
                 }
                 done => return done,
             }
@@ -198,21 +266,29 @@ impl Deliverer {
 
     async fn record(
         &self,
-        row: &OutboxRow,
+        due: &Due,
         outgoing: &Outgoing,
         outcome: &Result<Receipt, ChannelError>,
     ) -> Result<(), LedgerError> {
-        let (now, channel) = (self.clock.now(), self.channel.name());
+        let (now, channel, row) = (self.clock.now(), self.channel.name(), &due.row);
+        let is_over = !matches!(
+            outcome,
+            Err(ChannelError::Wait { .. } | ChannelError::Retry { .. })
+        );
+        if is_over && !due.told.is_empty() {
+            self.ledger
+                .outbox_digest(due.told.clone(), row.alert.clone(), now)
+                .await?;
+        }
         match outcome {
             Ok(receipt) => {
                 let text = match &outgoing.rendered {
                     Rendered::Rich(message) => message.to_string(),
                     Rendered::Raw { json, .. } => json.clone(),
                 };
-                *self
-                    .refusing_since
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = None;
+                for since in [&self.refusing_since, &self.failing_since] {
+                    *since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                }
                 let message_id = receipt
                     .message_id
                     .clone()
@@ -221,7 +297,10 @@ impl Deliverer {
                     .outbox_sent(row.id, message_id, text, now)
                     .await?;
                 tracing::info!(event = "alert_sent", %channel, kind = %row.alert.kind(), identity = row.alert.identity,
-                    revision = row.alert.revision, attempts = row.attempts + 1, "sent");
+                    revision = row.alert.revision, attempts = row.attempts + 1, alerts = due.told.len().max(1), "sent");
+                if let Some(notice) = &receipt.notice {
+                    self.voice.receiver_says(channel, notice).await;
+                }
             }
             Err(ChannelError::Wait { after, what }) => {
                 self.put_off(row, now.plus((*after).min(WAIT_MAX)), what)
@@ -229,6 +308,18 @@ impl Deliverer {
                 tracing::warn!(event = "alert_waits", %channel, error = what, after_ms = after.as_millis(), "the receiver asks to wait");
             }
             Err(ChannelError::Retry { what }) if row.attempts < ATTEMPTS_MAX => {
+                let failing = *self
+                    .failing_since
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(now);
+                if now.since(failing) > self.patience.backlog_after {
+                    // The message that waits is the same after a restart: it is told once for it.
+                    let since = row.queued_at.max(failing);
+                    self.voice
+                        .channel_unreachable(channel, row.queued_at, since, what)
+                        .await;
+                }
                 let after = BACKOFF.after(row.attempts.saturating_add(1), row.id.unsigned_abs());
                 self.put_off(row, now.plus(after), what).await?;
                 tracing::warn!(event = "alert_waits", %channel, error = what, after_ms = after.as_millis(), attempts = row.attempts + 1, "tried again later");
@@ -311,5 +402,36 @@ impl Deliverer {
         };
         tracing::warn!(event = "plugin_failed", plugin = %self.formatter, error = reason, "plain words are sent");
         Rendered::Rich(plain::message(&row.alert, Some(&reason)))
+    }
+}
+
+/// What goes out for an alert.
+#[must_use]
+pub fn outgoing(alert: &Alert, rendered: Rendered) -> Outgoing {
+    Outgoing {
+        idempotency_key: format!("{}#{}", alert.identity, alert.revision),
+        kind: alert.kind(),
+        severity: alert.severity,
+        rendered,
+        alert_json: serde_json::to_string(alert).unwrap_or_default(),
+        as_plain: false,
+    }
+}
+
+/// The same without markup. A payload of a formatter's own has none that could be left out: the host's
+/// plain words stand in for it.
+#[must_use]
+pub fn as_plain(alert: &Alert, refused: Outgoing) -> Outgoing {
+    let rendered = match refused.rendered {
+        Rendered::Rich(message) => Rendered::Rich(message),
+        Rendered::Raw { .. } => Rendered::Rich(plain::message(
+            alert,
+            Some("the receiver refused what the formatter made"),
+        )),
+    };
+    Outgoing {
+        rendered,
+        as_plain: true,
+        ..refused
     }
 }

@@ -10,6 +10,7 @@ pub mod ahead;
 mod bench;
 pub mod closed;
 pub mod deliver;
+pub mod digest;
 pub mod evaluate;
 pub mod found;
 pub mod look_ups;

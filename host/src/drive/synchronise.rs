@@ -5,11 +5,12 @@
 //! marks that they answer, so a crash leaves a mark or its decision, never neither. Old events of one
 //! look become one digest (law 12).
 
+use crate::drive::digest;
 use crate::drive::evaluate::{self, Look, Readings, Seen, Told};
 use crate::drive::wake::Wake;
 use crate::policy::{GroupPolicy, Policy};
 use crate::telemetry::Voice;
-use fillsync_core::alert::{Alert, AlertBody, AlertKind, DigestAlert, Severity};
+use fillsync_core::alert::{Alert, Severity};
 use fillsync_core::id::{AccountName, GroupName, Market, Symbol};
 use fillsync_core::port::Clock;
 use fillsync_core::time::{HostTime, VenueTime};
@@ -26,8 +27,6 @@ use tokio::sync::watch;
 const IDLE: Duration = Duration::from_secs(5);
 /// After a round in which the ledger took or gave nothing.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
-/// The most lines of a digest.
-const DIGEST_LINES_MAX: usize = 40;
 
 /// The synchroniser.
 pub struct Synchroniser {
@@ -331,7 +330,7 @@ impl Synchroniser {
             waits.push(((name.clone(), symbol.clone()), again));
             looks.push((symbol, told, failures));
         }
-        if let Some(digest) = digest(group, &old) {
+        if let Some(digest) = digest_of(group, &old) {
             let channels = policy.channels_for(&digest);
             decisions.alerts.push(AlertRow {
                 alert: digest,
@@ -493,77 +492,15 @@ fn markets_of(
 }
 
 /// One alert for all events of a look that are too old to be told one by one.
-fn digest(group: &GroupPolicy, old: &[Alert]) -> Option<Alert> {
-    let from = old.iter().map(|alert| alert.at).min()?;
-    let to = old.iter().map(|alert| alert.at).max()?;
-    let mut lines: BTreeMap<(String, String, &'static str), BTreeMap<AlertKind, u32>> =
-        BTreeMap::new();
-    for alert in old {
-        let account = alert
-            .account
-            .as_ref()
-            .map_or_else(|| "group".to_owned(), |account| account.name.to_string());
-        let symbol = alert
-            .symbol
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string);
-        let side = alert
-            .position
-            .map_or("", |position| position.entry_side().title());
-        *lines
-            .entry((account, symbol, side))
-            .or_default()
-            .entry(alert.kind())
-            .or_default() += 1;
-    }
-    let mut texts: Vec<String> = lines
-        .iter()
-        .map(|((account, symbol, side), kinds)| {
-            let kinds: Vec<String> = kinds
-                .iter()
-                .filter(|(kind, _)| **kind != AlertKind::Progress)
-                .map(|(kind, count)| plural(*kind, *count))
-                .collect();
-            format!("{account} {symbol} {side}: {}", kinds.join(", "))
-        })
-        .collect();
-    if texts.len() > DIGEST_LINES_MAX {
-        let more = texts.len() - DIGEST_LINES_MAX;
-        texts.truncate(DIGEST_LINES_MAX);
-        texts.push(format!("… and {more} more"));
-    }
+fn digest_of(group: &GroupPolicy, old: &[Alert]) -> Option<Alert> {
     // The same old events make the same digest, whenever they are found.
     let first = old.iter().map(|alert| &alert.identity).min()?;
+    let identity = format!("digest/{}/{}/{first}", group.rules.name, old.len());
+    let alerts: Vec<&Alert> = old.iter().collect();
+    let digest = digest::digest(identity, &alerts, Vec::new())?;
     Some(Alert {
-        identity: format!("digest/{}/{}/{first}", group.rules.name, old.len()),
-        revision: 0,
         severity: Severity::Info,
         group: Some(group.rules.name.clone()),
-        symbol: None,
-        position: None,
-        cycle: None,
-        account: None,
-        at: to,
-        body: AlertBody::Digest(DigestAlert {
-            lines: texts,
-            events: u32::try_from(old.len()).unwrap_or(u32::MAX),
-            from,
-            to,
-        }),
+        ..digest
     })
-}
-
-fn plural(kind: AlertKind, count: u32) -> String {
-    let (one, many) = match kind {
-        AlertKind::Fill => ("limit order filled", "limit orders filled"),
-        AlertKind::Exit => ("exit", "exits"),
-        AlertKind::Closed => ("cycle closed", "cycles closed"),
-        AlertKind::Divergence => ("divergence", "divergences"),
-        AlertKind::Resolved => ("divergence resolved", "divergences resolved"),
-        AlertKind::Progress => ("step", "steps"),
-        AlertKind::Correction => ("correction", "corrections"),
-        AlertKind::Digest => ("digest", "digests"),
-        AlertKind::System => ("notice", "notices"),
-    };
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -159,7 +159,15 @@ pub(super) fn messages(connection: &Connection, check: &mut SelfCheck) -> Read<(
     say(
         connection,
         "SELECT 'message ' || id || ' is ' || state || ', but has no time at which it became so' AS said
-         FROM outbox WHERE state IN ('sent', 'dead') AND finished_at IS NULL",
+         FROM outbox WHERE state IN ('sent', 'dead', 'digested') AND finished_at IS NULL",
+        check,
+    )?;
+    say(
+        connection,
+        "SELECT 'message ' || told.id || ' is said to be told in message ' || told.digest || ', which is no digest of that channel' AS said
+         FROM outbox AS told LEFT JOIN outbox AS digest ON digest.id = told.digest AND digest.channel = told.channel
+             LEFT JOIN alert ON alert.id = digest.alert
+         WHERE told.state = 'digested' AND alert.kind IS NOT 'digest'",
         check,
     )?;
     say(
@@ -186,6 +194,10 @@ pub(super) fn messages(connection: &Connection, check: &mut SelfCheck) -> Read<(
         (
             "messages_dead",
             "SELECT count(*) AS value FROM outbox WHERE state = 'dead'",
+        ),
+        (
+            "messages_digested",
+            "SELECT count(*) AS value FROM outbox WHERE state = 'digested'",
         ),
     ] {
         compare(connection, name, "", sql, check)?;

@@ -3,9 +3,10 @@
 use crate::codec::{all, count, get, host_time, id, json, one, whole};
 use crate::error::LedgerError;
 use crate::rows::{AlertFilter, Delivery, OutboxRow, PendingChannel, StoredAlert};
+use fillsync_core::alert::Severity;
 use fillsync_core::id::{AccountName, ChannelName, GroupName, Symbol};
 use fillsync_core::time::HostTime;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 type Read<T> = Result<T, LedgerError>;
 
@@ -14,32 +15,79 @@ pub(crate) fn due(
     channel: &ChannelName,
     now: HostTime,
 ) -> Read<Vec<OutboxRow>> {
-    let mut rows = all(
-        connection,
-        "SELECT outbox.*, alert.json AS json,
-             (SELECT sent.message_id FROM outbox AS sent
-              WHERE sent.identity = outbox.identity AND sent.channel = outbox.channel AND sent.state = 'sent'
-                  AND sent.message_id IS NOT NULL
-              ORDER BY sent.revision DESC LIMIT 1) AS sent_message
-         FROM outbox JOIN alert ON alert.id = outbox.alert
-         WHERE channel = ?1 AND outbox.state = 'pending' ORDER BY outbox.id LIMIT ?2",
-        params![channel.as_str(), crate::OUTBOX_READ_MAX],
-        |row| {
-            Ok(OutboxRow {
-                id: get(row, "id")?,
-                channel: channel.clone(),
-                alert: json(row, "json")?,
-                attempts: count(row, "attempts")?,
-                next_at: host_time(row, "next_at")?,
-                created_at: host_time(row, "created_at")?,
-                message_id: get(row, "sent_message")?,
-            })
-        },
-    )?;
+    let mut rows = waiting(connection, channel, crate::OUTBOX_READ_MAX)?;
     // Nothing overtakes: what stands behind a message that must wait, waits as well.
     let due = rows.iter().take_while(|row| row.next_at <= now).count();
     rows.truncate(due);
     Ok(rows)
+}
+
+/// What waits for a channel, in order, whether it may be tried yet or not.
+pub(crate) fn waiting(
+    connection: &Connection,
+    channel: &ChannelName,
+    limit: i64,
+) -> Read<Vec<OutboxRow>> {
+    all(
+        connection,
+        &format!("{WAITING} ORDER BY outbox.id LIMIT ?2"),
+        params![channel.as_str(), limit],
+        |row| message(row, channel),
+    )
+}
+
+/// What may be sent now although the rest is held back: what is severe enough, and edits, which ring
+/// nowhere. Nothing while any message of the channel must wait, because it is the receiver who waits.
+pub(crate) fn due_in_quiet(
+    connection: &Connection,
+    channel: &ChannelName,
+    now: HostTime,
+    least: Option<Severity>,
+) -> Read<Vec<OutboxRow>> {
+    let blocked = one(
+        connection,
+        "SELECT 1 FROM outbox WHERE channel = ?1 AND state = 'pending' AND next_at > ?2 LIMIT 1",
+        params![channel.as_str(), now.us()],
+        |_| Ok(()),
+    )?;
+    if blocked.is_some() {
+        return Ok(Vec::new());
+    }
+    let loud: Vec<String> = Severity::ALL
+        .into_iter()
+        .filter(|severity| least.is_some_and(|least| *severity >= least))
+        .map(|severity| format!("'{severity}'"))
+        .collect();
+    all(
+        connection,
+        &format!(
+            "{WAITING} AND (alert.severity IN ({}) OR sent_message IS NOT NULL) ORDER BY outbox.id LIMIT ?2",
+            loud.join(", ")
+        ),
+        params![channel.as_str(), crate::OUTBOX_READ_MAX],
+        |row| message(row, channel),
+    )
+}
+
+/// The messages that wait for channel ?1, with the id of what was sent of the same alert before.
+const WAITING: &str = "SELECT outbox.*, alert.json AS json,
+         (SELECT sent.message_id FROM outbox AS sent
+          WHERE sent.identity = outbox.identity AND sent.channel = outbox.channel AND sent.state = 'sent'
+              AND sent.message_id IS NOT NULL
+          ORDER BY sent.revision DESC LIMIT 1) AS sent_message
+     FROM outbox JOIN alert ON alert.id = outbox.alert
+     WHERE channel = ?1 AND outbox.state = 'pending'";
+
+fn message(row: &Row<'_>, channel: &ChannelName) -> Read<OutboxRow> {
+    Ok(OutboxRow {
+        id: get(row, "id")?,
+        channel: channel.clone(),
+        alert: json(row, "json")?,
+        attempts: count(row, "attempts")?,
+        next_at: host_time(row, "next_at")?,
+        queued_at: host_time(row, "queued_at")?,
+        message_id: get(row, "sent_message")?,
+    })
 }
 
 pub(crate) fn channels_pending(connection: &Connection) -> Read<Vec<PendingChannel>> {

@@ -160,3 +160,67 @@ fn a_migration_that_fails_leaves_the_old_ledger_as_it_was() {
     );
     assert_eq!(number("SELECT count(*) FROM fills"), 3);
 }
+
+/// A ledger as the third schema left it, with messages in every state that it knew.
+#[test]
+fn messages_of_the_third_schema_keep_their_state_and_their_place() {
+    let bench = Bench::new();
+    let (path, old) = (bench.path(), bench.folder.path().join("old.db"));
+    runtime().block_on(bench.ledger.close());
+    as_first_schema(&path, &old);
+    let states = ["pending", "sent", "dead", "superseded"];
+    let connection = rusqlite::Connection::open(&old).unwrap();
+    for (number, state) in (1..).zip(states) {
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO alert (id, identity, revision, kind, severity, at, json, state, created_at)
+                     VALUES ({number}, 'a{number}', 0, 'system', 'info', 1, '{{}}', 'queued', 5);
+                 INSERT INTO outbox (id, alert, identity, revision, channel, state, attempts, next_at, message_id,
+                         last_error, created_at, finished_at)
+                     VALUES ({number}, {number}, 'a{number}', 0, 'ops', '{state}', 2, 9, 'm{number}', 'why', 5,
+                         nullif(6, 6 * ('{state}' = 'pending')));
+                 INSERT INTO tally (name, scope, value) VALUES ('alerts', '', 1)
+                     ON CONFLICT (name, scope) DO UPDATE SET value = value + 1;"
+            ))
+            .unwrap();
+    }
+    connection
+        .execute_batch(
+            "INSERT INTO tally (name, scope, value) VALUES ('messages_sent', '', 1), ('messages_dead', '', 1)",
+        )
+        .unwrap();
+    drop(connection);
+    drop(Ledger::open(&old).unwrap());
+    let reader = Reader::open(&old).unwrap();
+    assert_eq!(reader.self_check().unwrap().findings, Vec::<String>::new());
+    let connection = rusqlite::Connection::open(&old).unwrap();
+    let kept: Vec<(String, i64, String, i64, Option<i64>)> = connection
+        .prepare("SELECT state, attempts, message_id, queued_at, digest FROM outbox ORDER BY id")
+        .unwrap()
+        .query_map([], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let wanted: Vec<_> = (1..)
+        .zip(states)
+        .map(|(number, state)| (state.to_owned(), 2, format!("m{number}"), 5, None))
+        .collect();
+    assert_eq!(kept, wanted);
+    // What was sent stays sent, also after the table was made anew.
+    assert!(
+        connection
+            .execute(
+                "UPDATE outbox SET state = 'pending' WHERE state = 'sent'",
+                []
+            )
+            .is_err()
+    );
+}

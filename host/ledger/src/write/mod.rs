@@ -3,8 +3,10 @@
 //! Each function runs inside the savepoint of one request and may fail at any statement: then
 //! nothing of its request is kept.
 
+mod again;
 mod changes;
 mod coverage;
+mod digest;
 mod executions;
 mod groups;
 mod infer;
@@ -21,7 +23,9 @@ mod states;
 mod tally;
 pub(crate) mod weigh;
 
+pub(crate) use again::outbox_again;
 pub(crate) use coverage::gap_unfillable;
+pub(crate) use digest::outbox_digest;
 pub(crate) use groups::{commit, raise};
 pub(crate) use infer::infer;
 pub(crate) use log::{log_events, log_plugin_event};

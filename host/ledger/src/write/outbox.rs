@@ -9,21 +9,13 @@ use crate::codec::{self, one, run, to_json};
 use crate::decisions::AlertRow;
 use crate::error::LedgerError;
 use crate::writer::Desk;
-use fillsync_core::alert::{Alert, Severity};
+use fillsync_core::alert::Alert;
 use fillsync_core::id::{ChannelName, GroupName, Symbol};
 use fillsync_core::time::HostTime;
 use rusqlite::{Connection, params};
 
 /// The longest error text that is kept, in characters.
 const ERROR_CHARACTERS_MAX: usize = 500;
-
-const fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
-}
 
 /// Records an alert with its messages. False when it was recorded before.
 pub(crate) fn insert_alert(
@@ -33,6 +25,24 @@ pub(crate) fn insert_alert(
 ) -> Result<bool, LedgerError> {
     let alert = &row.alert;
     let silent = row.suppressed || row.channels.is_empty();
+    let Some(id) = insert_alert_row(connection, alert, silent, at)? else {
+        return Ok(false);
+    };
+    if !silent {
+        for channel in &row.channels {
+            queue(connection, id, alert, channel, at)?;
+        }
+    }
+    Ok(true)
+}
+
+/// The alert without its messages; none where it was recorded before.
+pub(super) fn insert_alert_row(
+    connection: &Connection,
+    alert: &Alert,
+    silent: bool,
+    at: HostTime,
+) -> Result<Option<i64>, LedgerError> {
     let inserted = run(
         connection,
         "INSERT INTO alert (identity, revision, kind, severity, group_name, symbol, account, at, json, state, created_at)
@@ -42,7 +52,7 @@ pub(crate) fn insert_alert(
             alert.identity,
             alert.revision,
             alert.kind().as_str(),
-            severity_name(alert.severity),
+            alert.severity.as_str(),
             alert.group.as_ref().map(GroupName::as_str),
             alert.symbol.as_ref().map(Symbol::as_str),
             alert.account.as_ref().map(|account| account.name.as_str()),
@@ -53,7 +63,7 @@ pub(crate) fn insert_alert(
         ],
     )?;
     if inserted == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     let id = connection.last_insert_rowid();
     tally::add(
@@ -66,12 +76,7 @@ pub(crate) fn insert_alert(
         tally::WHOLE,
         1,
     )?;
-    if !silent {
-        for channel in &row.channels {
-            queue(connection, id, alert, channel, at)?;
-        }
-    }
-    Ok(true)
+    Ok(Some(id))
 }
 
 fn queue(
@@ -96,8 +101,8 @@ fn queue(
     .is_some();
     run(
         connection,
-        "INSERT INTO outbox (alert, identity, revision, channel, state, next_at, created_at, finished_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT DO NOTHING",
+        "INSERT INTO outbox (alert, identity, revision, channel, state, next_at, created_at, queued_at, finished_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6, ?7) ON CONFLICT DO NOTHING",
         params![
             id,
             alert.identity,
