@@ -10,6 +10,7 @@ mod apply;
 mod open;
 mod policy;
 
+pub use self::open::open_alone;
 use self::open::{Secrets, Shared};
 use crate::drive::wake::Wake;
 use crate::policy::Policy;

@@ -7,16 +7,18 @@
 use crate::demo::{self, DemoSettings};
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use fillsync_core::id::{AccountName, Category, GroupName, Symbol};
+use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Symbol};
 use fillsync_core::time::VenueTime;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod accounts;
+mod alerts;
 mod answers;
 mod backfill;
 mod backup;
+mod channels;
 mod check;
 mod compare;
 mod daemon;
@@ -90,11 +92,12 @@ enum Command {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
-    /// Check the configuration, the secrets, the plugins and, by asking the venues, the keys.
+    /// Check the configuration, the secrets, the plugins and, by asking, the keys and the channels.
     ///
     /// Each venue is asked what the key may do, from where, and until when, and how its clock stands. A key
     /// that could trade or withdraw is warned of by name: fillsync needs to read only. So is one that
-    /// stops working within 14 days. Nothing is written and no message is sent.
+    /// stops working within 14 days. Each receiver of alerts that can be asked without a message is asked
+    /// whether it would take one. Nothing is written and no message is sent.
     ///
     /// Exit status: 0 when the daemon can run (warnings or not), 1 when something keeps it from working.
     Check {
@@ -143,8 +146,11 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Alerts and their deliveries, the newest first.
+    /// Alerts and their deliveries, the newest first; and what can be done about them.
+    #[command(args_conflicts_with_subcommands = true)]
     Alerts {
+        #[command(subcommand)]
+        command: Option<AlertsCommand>,
         /// At most so many.
         #[arg(long, default_value_t = 20)]
         limit: u32,
@@ -277,6 +283,33 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+enum AlertsCommand {
+    /// Send a sample to a channel.
+    ///
+    /// It goes the way of every alert, through the channel's formatter to its receiver, says that it is a
+    /// test, and is recorded nowhere. Routing and quiet hours are not asked.
+    ///
+    /// Exit status: 0 when the receiver took it, 1 when not, with its own answer and what to do.
+    Test {
+        /// The channel's name in the configuration.
+        channel: ChannelName,
+    },
+    /// Send an alert's dead letters again.
+    ///
+    /// What was sent is not repeated, nor what a newer revision of the alert took the place of. The daemon
+    /// may run: it sends them within seconds.
+    ///
+    /// Exit status: 0 when something is sent again, 1 when there was nothing to send.
+    Resend {
+        /// The alert's number, as `alerts` shows it.
+        id: i64,
+        /// Only to this channel; to all that gave it up by default.
+        #[arg(long)]
+        channel: Option<ChannelName>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum PluginCommand {
     /// The plugins that the configuration uses, and how loading them ends.
     List,
@@ -384,7 +417,19 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Performance { which, group } => answers.performance(which, group),
         Command::Status { watch } => watch.show(|| answers.status()),
         Command::Divergences { all } => answers.divergences(all),
-        Command::Alerts { limit, before } => answers.alerts(limit, before),
+        Command::Alerts {
+            command: None,
+            limit,
+            before,
+        } => answers.alerts(limit, before),
+        Command::Alerts {
+            command: Some(AlertsCommand::Test { channel }),
+            ..
+        } => runtime()?.block_on(alerts::test(&answers, &channel)),
+        Command::Alerts {
+            command: Some(AlertsCommand::Resend { id, channel }),
+            ..
+        } => alerts::resend(&answers, id, channel.as_ref()),
         Command::Explain(wish) => explain::explain(&answers, &wish),
         Command::Verify {
             account,

@@ -5,12 +5,13 @@
 //! message, the ledger's own files and the words of every command.
 
 use crate::rig::{
-    API_TOKEN, BOT_TOKEN, HOOK_PATH_KEY, HOOK_SECRET, MAIN_KEY, MAIN_SECRET, MIRROR_KEY,
-    MIRROR_SECRET, Rig, eventually, so,
+    API_TOKEN, BOT_TOKEN, DISCORD_TOKEN, HOOK_PATH_KEY, HOOK_SECRET, MAIL_PASSWORD, MAIN_KEY,
+    MAIN_SECRET, MIRROR_KEY, MIRROR_SECRET, Messengers, NTFY_TOKEN, NTFY_TOPIC, Rig, SLACK_KEY,
+    SLACK_TOKEN, eventually, so,
 };
-use fillsync_fake::{Fault, Match};
+use fillsync_fake::{Fault, Match, SmtpFault};
 
-const CANARIES: [&str; 8] = [
+const CANARIES: [&str; 14] = [
     MAIN_KEY,
     MAIN_SECRET,
     MIRROR_KEY,
@@ -19,7 +20,41 @@ const CANARIES: [&str; 8] = [
     HOOK_SECRET,
     HOOK_PATH_KEY,
     API_TOKEN,
+    DISCORD_TOKEN,
+    SLACK_KEY,
+    SLACK_TOKEN,
+    NTFY_TOKEN,
+    NTFY_TOPIC,
+    MAIL_PASSWORD,
 ];
+
+/// Receivers of every kind that echo what was shown to them, now and for good.
+fn with_echoing_messengers(rig: &Rig) -> Messengers {
+    let messengers = Messengers::start(rig);
+    messengers.configure(rig, "");
+    let echo = format!(
+        "no {DISCORD_TOKEN} {SLACK_KEY} {SLACK_TOKEN} {NTFY_TOKEN} {NTFY_TOPIC} at /api/webhooks/1/{DISCORD_TOKEN}"
+    );
+    for faults in [
+        messengers.discord.faults(),
+        messengers.slack.faults(),
+        messengers.slack_hook.faults(),
+        messengers.ntfy.faults(),
+    ] {
+        // The first message is refused in two ways, the second is gone for good.
+        faults.add(Match::any(), Fault::status(500, &echo), 1);
+        faults.add(Match::any(), Fault::DropConnection, 1);
+        faults.add(Match::any().after(1), Fault::status(400, &echo), 2);
+    }
+    for (to, code) in [("MAIL", 451), ("RCPT", 550)] {
+        messengers.mail.fault(SmtpFault::Reply {
+            to,
+            code,
+            text: format!("no {MAIL_PASSWORD}"),
+        });
+    }
+    messengers
+}
 
 /// Fails where a secret, or a longer part of one, stands in the text.
 fn assert_clean(place: &str, text: &[u8]) {
@@ -44,6 +79,7 @@ fn assert_clean(place: &str, text: &[u8]) {
 fn law_16_no_secret_appears_anywhere() {
     let rig = Rig::new();
     rig.with_telegram();
+    let messengers = with_echoing_messengers(&rig);
     rig.edit("log_level = \"info\"", "log_level = \"trace\"");
     rig.edit(
         "listen =",
@@ -145,6 +181,13 @@ fn law_16_no_secret_appears_anywhere() {
         &["verify"],
         &["fills", "--json"],
         &["counts"],
+        &["alerts", "test", "discord"],
+        &["alerts", "test", "slack-bot", "--json"],
+        &["alerts", "test", "slack-hook"],
+        &["alerts", "test", "ntfy"],
+        &["alerts", "test", "mail"],
+        &["alerts", "test", "automation"],
+        &["alerts", "resend", "1"],
     ] {
         let output = rig.run(arguments);
         assert_clean(
@@ -162,6 +205,15 @@ fn law_16_no_secret_appears_anywhere() {
             "a header of the webhook",
             named.collect::<String>().as_bytes(),
         );
+    }
+    eventually("each receiver was refused or told", || {
+        let texts = messengers.texts();
+        so(texts.iter().all(|(_, texts)| !texts.is_empty()), texts)
+    });
+    for (name, texts) in messengers.texts() {
+        for text in texts {
+            assert_clean(name, text.as_bytes());
+        }
     }
     for message in rig.telegram.received() {
         assert_clean("a message on Telegram", format!("{message:?}").as_bytes());

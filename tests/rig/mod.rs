@@ -7,9 +7,14 @@
 #![allow(dead_code, reason = "each package of tests uses a part of it")]
 
 mod daemon;
+mod messengers;
 pub mod toolchains;
 
 pub use self::daemon::Daemon;
+#[allow(unused_imports, reason = "only one of the packages sends to all kinds")]
+pub use self::messengers::{
+    DISCORD_TOKEN, MAIL_PASSWORD, Messengers, NTFY_TOKEN, NTFY_TOPIC, SLACK_KEY, SLACK_TOKEN,
+};
 
 use fillsync_core::id::AccountName;
 use fillsync_fake::{

@@ -3,7 +3,8 @@
 
 use crate::read::Key;
 use crate::schema::{
-    Account, Channel, Daemon, Group, Member, Plugin, PluginLimits, Telegram, Webhook,
+    Account, Channel, Daemon, Discord, Email, Group, Member, Ntfy, Plugin, PluginLimits, Quiet,
+    Slack, Telegram, Webhook,
 };
 
 /// One section of the manual.
@@ -45,14 +46,39 @@ pub const SECTIONS: &[ReferenceSection] = &[
         keys: Channel::KEYS,
     },
     ReferenceSection {
+        title: "[channel.quiet]",
+        about: "Hours in which a channel is left in peace. What happened meanwhile is told after them, as one digest.",
+        keys: Quiet::KEYS,
+    },
+    ReferenceSection {
         title: "[[channel]], kind = \"telegram\"",
         about: "A Telegram chat.",
         keys: Telegram::KEYS,
     },
     ReferenceSection {
+        title: "[[channel]], kind = \"discord\"",
+        about: "A Discord webhook.",
+        keys: Discord::KEYS,
+    },
+    ReferenceSection {
+        title: "[[channel]], kind = \"slack\"",
+        about: "A Slack channel: by an incoming webhook (`url`), or by a bot (`token` and `channel`), which alone can edit.",
+        keys: Slack::KEYS,
+    },
+    ReferenceSection {
         title: "[[channel]], kind = \"webhook\"",
         about: "A web address that takes JSON.",
         keys: Webhook::KEYS,
+    },
+    ReferenceSection {
+        title: "[[channel]], kind = \"ntfy\"",
+        about: "A topic of an ntfy server.",
+        keys: Ntfy::KEYS,
+    },
+    ReferenceSection {
+        title: "[[channel]], kind = \"email\"",
+        about: "Letters over SMTP.",
+        keys: Email::KEYS,
     },
     ReferenceSection {
         title: "[plugin.NAME]",

@@ -1,12 +1,13 @@
 //! `check` and `plugin list`: everything that can be known before running, without side effects.
 //!
-//! The configuration and the secrets are read, the plugins are loaded with their settings, and each
-//! venue is asked what its key may do and how its clock stands (`keys.rs`). Nothing is written and no message is
-//! sent. Every finding is printed; the command fails if one of them would keep the daemon from
+//! The configuration and the secrets are read, the plugins are loaded with their settings, each venue is
+//! asked what its key may do and how its clock stands (`keys.rs`), and each receiver of alerts that can be
+//! asked whether it would take them (`channels.rs`). Nothing is written and no message is sent. Every finding is printed; the command fails if one of them would keep the daemon from
 //! working.
 
 use super::accounts::Venues;
 use super::answers::Answers;
+use super::channels;
 use super::keys::{self, AccountReport};
 use super::progress::spinner;
 use crate::app;
@@ -171,6 +172,10 @@ pub(super) async fn check(answers: &Answers<'_>, offline: bool) -> anyhow::Resul
         findings.accounts.push(report);
     }
     keys::same_account_twice(&findings.accounts(), &mut findings);
+    for channel in config.channels.values() {
+        bar.set_message(format!("asking about channel {}", channel.name));
+        channels::ask(channel, offline, &mut findings).await;
+    }
     bar.finish_and_clear();
     answers.print(&findings)?;
     findings.verdict()
@@ -188,33 +193,37 @@ pub(super) fn plugins(answers: &Answers<'_>) -> anyhow::Result<()> {
 fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
     let registry = Registry::new(PluginEngine::new()?);
     for name in app::plugins_in_use(config) {
-        let about = format!("plugin {name}");
-        match candidate(config, &name) {
-            Err(why) => findings.add(Grade::Error, about, why),
-            Ok((source, bytes)) => {
-                let (json, limits) = crate::shelf::wishes(config, &name);
-                let from = source.to_string();
-                let outcome =
-                    registry.offer(&name, source, &bytes, &json, &limits, HostTime::EPOCH);
-                match outcome {
-                    Outcome::Rejected { rejection, .. } => {
-                        let hint = rejection.hint.map_or_else(String::new, |hint| format!("; {hint}"));
-                        findings.add(Grade::Error, about, format!("{}: {}{hint}", rejection.stage, rejection.cause));
-                    }
-                    Outcome::Swapped(swap) => findings.add(
-                        Grade::Ok,
-                        about,
-                        format!(
-                            "{} {} ({from}), sha256 {}; it can reach no network, file, clock or randomness: proven from its imports",
-                            swap.kind, swap.used.version, swap.used.sha256
-                        ),
-                    ),
-                    Outcome::Unchanged => {}
-                }
-            }
+        match load_plugin(&registry, config, &name) {
+            Err(why) => findings.add(Grade::Error, format!("plugin {name}"), why),
+            Ok(Some(good)) => findings.add(Grade::Ok, format!("plugin {name}"), good),
+            Ok(None) => {}
         }
     }
     Ok(())
+}
+
+/// Loads one plugin with its settings; what it is, where it was not loaded before.
+pub(super) fn load_plugin(
+    registry: &Registry,
+    config: &Config,
+    name: &PluginName,
+) -> Result<Option<String>, String> {
+    let (source, bytes) = candidate(config, name)?;
+    let (json, limits) = crate::shelf::wishes(config, name);
+    let from = source.to_string();
+    match registry.offer(name, source, &bytes, &json, &limits, HostTime::EPOCH) {
+        Outcome::Rejected { rejection, .. } => {
+            let hint = rejection
+                .hint
+                .map_or_else(String::new, |hint| format!("; {hint}"));
+            Err(format!("{}: {}{hint}", rejection.stage, rejection.cause))
+        }
+        Outcome::Swapped(swap) => Ok(Some(format!(
+            "{} {} ({from}), sha256 {}; it can reach no network, file, clock or randomness: proven from its imports",
+            swap.kind, swap.used.version, swap.used.sha256
+        ))),
+        Outcome::Unchanged => Ok(None),
+    }
 }
 
 fn candidate(config: &Config, name: &PluginName) -> Result<(Source, Vec<u8>), String> {

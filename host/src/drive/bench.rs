@@ -10,7 +10,7 @@ use crate::drive::wake::Wake;
 use crate::policy::{Policy, Route};
 use crate::telemetry::Voice;
 use async_trait::async_trait;
-use fillsync_core::alert::AlertKind;
+use fillsync_core::alert::{AlertKind, Severity};
 use fillsync_core::amount::{Price, Quantity};
 use fillsync_core::coverage::Window;
 use fillsync_core::execution::{Execution, ExecutionClass, Relation, Side, Source, VenueKind};
@@ -245,6 +245,9 @@ impl Bench {
             formatter: PluginName::new("limit-fill").unwrap(),
             kinds: BTreeSet::from([AlertKind::System]),
             groups: None,
+            accounts: None,
+            symbols: None,
+            severity: Severity::Info,
             can_edit: false,
         };
         let (policy, routes) = watch::channel(Arc::new(Policy {
