@@ -30,6 +30,7 @@ mod init;
 mod keys;
 mod paint;
 mod patience;
+mod plugin;
 mod progress;
 mod verify;
 mod watch;
@@ -258,9 +259,9 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// Plugins.
+    /// Plugins: those in use, and the author's kit.
     #[command(subcommand)]
-    Plugin(PluginCommand),
+    Plugin(plugin::PluginCommand),
     /// Print a shell's completions of this command.
     ///
     /// For bash: `fillsync completions bash > ~/.local/share/bash-completion/completions/fillsync`. For fish:
@@ -307,12 +308,6 @@ enum AlertsCommand {
         #[arg(long)]
         channel: Option<ChannelName>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum PluginCommand {
-    /// The plugins that the configuration uses, and how loading them ends.
-    List,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -465,7 +460,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         ),
         Command::Backup { to } => backup::back_up(&answers, &to),
         Command::Restore { from, force } => backup::restore(&answers, &from, force),
-        Command::Plugin(PluginCommand::List) => check::plugins(&answers),
+        Command::Plugin(command) => plugin::run(&answers, command),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { command, to } => documents::man(&command, to.as_deref()),
     }

@@ -38,6 +38,7 @@ pub use facts::{
 };
 pub use ledger::{Ledger, send_again};
 pub use read::performance::{CycleChange, CycleChanges, CycleKey, CycleRow, CycleSums};
+pub use read::recorded::RecordedDecision;
 pub use reader::Reader;
 pub use rows::{
     AccountTally, Again, AgainOutcome, AlertFilter, ClosedCycle, CycleFilter, CycleName, Delivery,

@@ -166,6 +166,24 @@ macro_rules! step {
 }
 pub(crate) use step;
 
+/// An answer or why there is none, with what the call used and wrote in either case.
+pub(crate) type Attempt<T> = (Result<T, CallError>, CallReport);
+
+/// Runs the whole of one question in a session, and takes its report whatever became of it.
+fn attempt<T>(
+    engine: &PluginEngine,
+    limits: &Limits,
+    ask: impl FnOnce(&mut Session<'_>) -> Result<T, CallError>,
+) -> Attempt<T> {
+    match Session::open(engine, limits) {
+        Ok(mut session) => {
+            let answer = ask(&mut session);
+            (answer, session.report())
+        }
+        Err(error) => (Err(error), CallReport::default()),
+    }
+}
+
 /// Asks a strategy.
 pub(crate) fn decide(
     engine: &PluginEngine,
@@ -173,15 +191,15 @@ pub(crate) fn decide(
     limits: &Limits,
     settings: &str,
     view: &View,
-) -> Result<(Vec<Shown>, CallReport), CallError> {
-    let mut session = Session::open(engine, limits)?;
-    let rows = match strategy {
-        Strategy::V1(pre) => v1::decide(&mut session, pre, settings, view),
-        #[cfg(test)]
-        Strategy::Next(pre) => crate::contract::next::decide(&mut session, pre, settings, view),
-    }?;
-    let shown = check_answer(view, rows)?;
-    Ok((shown, session.report()))
+) -> Attempt<Vec<Shown>> {
+    attempt(engine, limits, |session| {
+        let rows = match strategy {
+            Strategy::V1(pre) => v1::decide(session, pre, settings, view),
+            #[cfg(test)]
+            Strategy::Next(pre) => crate::contract::next::decide(session, pre, settings, view),
+        }?;
+        Ok(check_answer(view, rows)?)
+    })
 }
 
 /// Asks a formatter.
@@ -192,13 +210,13 @@ pub(crate) fn format(
     settings: &str,
     alert: &Alert,
     target: &Target,
-) -> Result<(Rendered, CallReport), CallError> {
-    let mut session = Session::open(engine, limits)?;
-    let rendered = match formatter {
-        Formatter::V1(pre) => v1::format(&mut session, pre, settings, alert, target),
-    }?;
-    let rendered = check_message(rendered, target)?;
-    Ok((rendered, session.report()))
+) -> Attempt<Rendered> {
+    attempt(engine, limits, |session| {
+        let rendered = match formatter {
+            Formatter::V1(pre) => v1::format(session, pre, settings, alert, target),
+        }?;
+        check_message(rendered, target)
+    })
 }
 
 /// Asks for the plugin's card.

@@ -20,6 +20,15 @@ const IMPORTS: [&str; 4] = ["log", "types", "alert", "message"];
 /// How deep components may be nested in each other before the file is refused.
 const NESTING_MAX: usize = 64;
 
+/// How programs and libraries of machines begin: ELF, Mach-O, Windows, and archives of them.
+const NATIVE: [&[u8]; 5] = [
+    b"\x7fELF",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+    b"MZ",
+    b"!<arch>",
+];
+
 /// A component that may be compiled.
 pub(crate) struct Checked<'a> {
     pub(crate) component: Cow<'a, [u8]>,
@@ -42,11 +51,65 @@ pub fn componentise(module: &[u8]) -> Result<Vec<u8>, Rejection> {
             .map_err(|error| format!("{error:#}"))
     };
     guarded(encode).map_err(|cause| {
+        let hint = if cause.contains("wasi_snapshot_preview1") {
+            "it is built for wasm32-wasip1; build it for wasm32-unknown-unknown, as `fillsync plugin build` does"
+        } else {
+            "build it with the crate fillsync-plugin, or with wit-bindgen from wit/v1"
+        };
         Rejection::new(
             Stage::Format,
             format!("the module cannot be made a component: {cause}"),
         )
-        .hint("build it with the crate fillsync-plugin, or with wit-bindgen from wit/v1")
+        .hint(hint)
+    })
+}
+
+/// A file's names on its outside, whether or not it may be loaded.
+pub(crate) struct Outside {
+    /// False where it is a core module that describes its world.
+    pub(crate) is_component: bool,
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+impl Outside {
+    /// The question that it answers, where it answers exactly one.
+    pub(crate) fn kind(&self) -> Option<PluginKind> {
+        let exports = |wanted: PluginKind| exported(&self.exports, wanted.as_str()).is_some();
+        match (
+            exports(PluginKind::Strategy),
+            exports(PluginKind::Formatter),
+        ) {
+            (true, false) => Some(PluginKind::Strategy),
+            (false, true) => Some(PluginKind::Formatter),
+            _ => None,
+        }
+    }
+
+    /// The version of the contract that its question is asked in.
+    pub(crate) fn contract_version(&self) -> Option<&str> {
+        Some(exported(&self.exports, self.kind()?.as_str())?.1)
+    }
+
+    /// Whether it wants nothing but the contract's own interfaces, none of which has any authority.
+    pub(crate) fn reaches_nothing(&self) -> bool {
+        self.imports
+            .iter()
+            .all(|import| ours(import).is_some_and(|(interface, _)| IMPORTS.contains(&interface)))
+    }
+}
+
+/// Looks at a file without judging what it wants and gives.
+///
+/// # Errors
+/// When it is no component and cannot be made one.
+pub(crate) fn outside(file: &[u8]) -> Result<Outside, Rejection> {
+    let component = as_component(file)?;
+    let Surface { imports, exports } = guarded(|| surface(&component)).map_err(unreadable)?;
+    Ok(Outside {
+        is_component: matches!(component, Cow::Borrowed(_)),
+        imports,
+        exports,
     })
 }
 
@@ -97,6 +160,12 @@ fn as_component(file: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
                 "name the .wasm file that the build made",
             );
         }
+        if NATIVE.iter().any(|magic| file.starts_with(magic)) {
+            return reject(
+                "the file is built for this machine, not for WebAssembly",
+                "`fillsync plugin build` builds it; by hand: cargo build --release --target wasm32-unknown-unknown",
+            );
+        }
         return reject(
             "the file is not WebAssembly",
             "name the .wasm file that the build made",
@@ -104,6 +173,12 @@ fn as_component(file: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
     }
     if Parser::is_component(file) {
         return Ok(Cow::Borrowed(file));
+    }
+    if file.get(6) == Some(&1) {
+        return reject(
+            "the file is a component of another version of the format",
+            "build it again with the current tools of its language (wit-bindgen, componentize-py, componentize-js)",
+        );
     }
     if !Parser::is_core_wasm(file) {
         return reject(
@@ -115,7 +190,7 @@ fn as_component(file: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
     if !describes_a_world(file) {
         return reject(
             "the file is a core module, not a component",
-            "build it with the crate fillsync-plugin, or run `wasm-tools component new` on it",
+            "`fillsync plugin build` makes the component of a project; by hand: build it with the crate fillsync-plugin, or run `wasm-tools component new` on it",
         );
     }
     componentise(file).map(Cow::Owned)
@@ -197,6 +272,13 @@ fn surface(component: &[u8]) -> Result<Surface, String> {
     Ok(surface)
 }
 
+/// The name and the version of one of our interfaces among what is exported.
+fn exported<'a>(exports: &'a [String], wanted: &str) -> Option<(&'a str, &'a str)> {
+    exports
+        .iter()
+        .find_map(|name| ours(name).filter(|(interface, _)| *interface == wanted))
+}
+
 /// "log" and "1.0.0" of "fillsync:plugin/log@1.0.0".
 fn ours(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(PACKAGE)?.split_once('@')
@@ -242,11 +324,7 @@ fn wrong_version(stage: Stage, interface: &str, version: &str) -> Rejection {
 }
 
 fn check_world(exports: &[String]) -> Result<(PluginKind, Version), Rejection> {
-    let find = |wanted: &str| {
-        exports
-            .iter()
-            .find_map(|name| ours(name).filter(|(interface, _)| *interface == wanted))
-    };
+    let find = |wanted: &str| exported(exports, wanted);
     let (kind, version) = match (find("strategy"), find("formatter")) {
         (Some(_), Some(_)) => {
             let cause = "it answers both questions, strategy and formatter";

@@ -19,6 +19,7 @@ mod embedded;
 mod engine;
 mod error;
 mod file;
+pub mod kit;
 mod limits;
 mod loaded;
 mod registry;

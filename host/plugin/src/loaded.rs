@@ -9,6 +9,7 @@ use crate::contract::{Formatter, Prepared, Strategy, Version, v1};
 use crate::engine::PluginEngine;
 use crate::error::{CallError, PluginKind, Rejection, Stage, one_line};
 use crate::file;
+use crate::kit::remedy;
 use crate::limits::Limits;
 use crate::schema;
 use crate::self_test;
@@ -26,6 +27,9 @@ use wasmtime::component::Component;
 const SUMMARY_CHARACTERS_MAX: usize = 200;
 const SCHEMA_BYTES_MAX: usize = 64 * 1024;
 const ATTRIBUTES_MAX: usize = 32;
+
+/// What a settings schema looks like.
+const SCHEMA: &str = r#"describe a table of settings, as in {"type": "object", "additionalProperties": false, "properties": {"prefer": {"enum": ["higher", "main"], "default": "higher"}}}"#;
 
 /// A plugin's own card, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +181,7 @@ impl PluginEngine {
                 Stage::Configure,
                 format!("while it took its settings {error}"),
             )
+            .hint(remedy(&error))
         })?;
         match remarks.iter().find(|remark| remark.is_error) {
             Some(remark) => {
@@ -188,7 +193,8 @@ impl PluginEngine {
                 Err(Rejection::new(
                     Stage::Configure,
                     format!("it refuses {place}: {}", remark.message),
-                ))
+                )
+                .hint("give it other settings; the words are its author's"))
             }
             None => Ok(remarks),
         }
@@ -205,7 +211,7 @@ fn at_first_call(error: &CallError) -> Rejection {
         CallError::Memory { .. } | CallError::Host { .. } => Stage::Instantiate,
         _ => Stage::Describe,
     };
-    Rejection::new(stage, format!("asked for its card, {error}"))
+    Rejection::new(stage, format!("asked for its card, {error}")).hint(remedy(error))
 }
 
 fn read_card(info: RawInfo, kind: PluginKind) -> Result<Card, Rejection> {
@@ -246,12 +252,11 @@ fn read_card(info: RawInfo, kind: PluginKind) -> Result<Card, Rejection> {
             "its card is too large: at most {SCHEMA_BYTES_MAX} bytes of schema and {ATTRIBUTES_MAX} attributes"
         )));
     }
-    let settings_schema: Value = serde_json::from_str(&info.settings_schema)
-        .map_err(|error| reject(format!("its settings schema is not JSON: {error}")))?;
+    let settings_schema: Value = serde_json::from_str(&info.settings_schema).map_err(|error| {
+        reject(format!("its settings schema is not JSON: {error}")).hint(SCHEMA)
+    })?;
     if !settings_schema.is_object() {
-        return Err(reject(
-            "its settings schema is not a JSON object".to_owned(),
-        ));
+        return Err(reject("its settings schema is not a JSON object".to_owned()).hint(SCHEMA));
     }
     let cut = |text: &str| {
         one_line(text)
@@ -294,6 +299,7 @@ fn canonical_settings(json: &str) -> Result<Value, Rejection> {
     }
     let value: Value = serde_json::from_str(json).map_err(|error| {
         Rejection::new(Stage::Schema, format!("its settings are not JSON: {error}"))
+            .hint(r#"settings are a table, as in {"key": "value"}"#)
     })?;
     if value.is_object() {
         Ok(sorted(value))
@@ -301,7 +307,8 @@ fn canonical_settings(json: &str) -> Result<Value, Rejection> {
         Err(Rejection::new(
             Stage::Schema,
             "its settings are not a table of keys and values",
-        ))
+        )
+        .hint(r#"settings are a table, as in {"key": "value"}"#))
     }
 }
 
@@ -348,7 +355,8 @@ fn check_schema(schema: &Value, settings: &Value) -> Result<(), Rejection> {
             Err(Rejection::new(
                 Stage::Describe,
                 format!("its settings schema cannot be used: {cause}"),
-            ))
+            )
+            .hint(SCHEMA))
         }
     }
 }
@@ -442,11 +450,20 @@ impl Loaded {
     /// # Errors
     /// No answer that can be used, or this is a formatter.
     pub fn decide(&self, view: &View) -> Result<(Vec<Shown>, CallReport), CallError> {
+        let (answer, report) = self.try_decide(view);
+        answer.map(|shown| (shown, report))
+    }
+
+    /// As [`Self::decide`], with what the call used and wrote even where it gave no answer.
+    pub fn try_decide(&self, view: &View) -> (Result<Vec<Shown>, CallError>, CallReport) {
         match &self.prepared {
             Prepared::Strategy(pre) => {
                 call::decide(&self.engine, pre, &self.limits, &self.settings, view)
             }
-            Prepared::Formatter(_) => Err(self.wrong_kind(PluginKind::Strategy)),
+            Prepared::Formatter(_) => (
+                Err(self.wrong_kind(PluginKind::Strategy)),
+                CallReport::default(),
+            ),
         }
     }
 
@@ -459,6 +476,16 @@ impl Loaded {
         alert: &Alert,
         target: &Target,
     ) -> Result<(Rendered, CallReport), CallError> {
+        let (answer, report) = self.try_format(alert, target);
+        answer.map(|rendered| (rendered, report))
+    }
+
+    /// As [`Self::format`], with what the call used and wrote even where it gave no message.
+    pub fn try_format(
+        &self,
+        alert: &Alert,
+        target: &Target,
+    ) -> (Result<Rendered, CallError>, CallReport) {
         match &self.prepared {
             Prepared::Formatter(pre) => call::format(
                 &self.engine,
@@ -468,7 +495,10 @@ impl Loaded {
                 alert,
                 target,
             ),
-            Prepared::Strategy(_) => Err(self.wrong_kind(PluginKind::Formatter)),
+            Prepared::Strategy(_) => (
+                Err(self.wrong_kind(PluginKind::Formatter)),
+                CallReport::default(),
+            ),
         }
     }
 

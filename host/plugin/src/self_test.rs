@@ -6,6 +6,7 @@
 
 use crate::call::Target;
 use crate::error::{CallError, PluginKind, Rejection, Stage};
+use crate::kit::remedy;
 use crate::loaded::Loaded;
 use fillsync_core::alert::{
     Alert, AlertAccount, AlertBody, ClosedAlert, CorrectionAlert, Count, DigestAlert,
@@ -26,6 +27,10 @@ use std::error::Error;
 
 /// Members of the largest canned group.
 const MEMBERS_MANY: u32 = 20;
+
+/// How many questions a strategy and a formatter are asked.
+pub(crate) const VIEWS: usize = 7;
+pub(crate) const ALERTS: usize = 9;
 
 type Made<T> = Result<T, Box<dyn Error>>;
 
@@ -63,7 +68,8 @@ fn compare<T: PartialEq>(
                 return Err(Rejection::new(
                     Stage::SelfTest,
                     format!("asked about {question}, {error}"),
-                ));
+                )
+                .hint(remedy(error)));
             }
         }
     }
@@ -77,7 +83,7 @@ fn compare<T: PartialEq>(
     Ok(())
 }
 
-fn views() -> Made<Vec<(&'static str, View)>> {
+pub(crate) fn views() -> Made<Vec<(&'static str, View)>> {
     let group = |members: u32, slots: u32, at: i64| view(members, slots, at);
     let mut strange = group(3, 2, 0)?;
     for (member, (detected, known)) in
@@ -173,7 +179,7 @@ fn leg(slot: u32, filled: bool) -> Made<ViewLeg> {
 
 /// A kind of channel that takes anything: what a receiver's own rules say of a payload may change, and
 /// must not keep out a plugin that was taken before.
-fn target() -> Made<Target> {
+pub(crate) fn target() -> Made<Target> {
     Ok(Target {
         channel: ChannelName::new("ops")?,
         kind: "stdout".to_owned(),
@@ -183,7 +189,7 @@ fn target() -> Made<Target> {
 }
 
 /// One alert of every kind.
-fn alerts() -> Made<Vec<Alert>> {
+pub(crate) fn alerts() -> Made<Vec<Alert>> {
     bodies()?
         .into_iter()
         .enumerate()
@@ -312,4 +318,16 @@ fn account(name: &str, role: Role) -> Made<AlertAccount> {
 /// 2025-11-21T12:00:00Z.
 fn noon() -> VenueTime {
     VenueTime::from_us(1_763_726_400_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn as_many_questions_as_are_told() {
+        assert_eq!(views().unwrap().len(), VIEWS);
+        assert_eq!(alerts().unwrap().len(), ALERTS);
+    }
 }

@@ -144,7 +144,7 @@ impl Answers<'_> {
 }
 
 /// A group that the configuration does not have is a wrong call; the ones that it has are named.
-fn is_known(config: &Config, group: &GroupName) -> Result<(), CalledWrongly> {
+pub(super) fn is_known(config: &Config, group: &GroupName) -> Result<(), CalledWrongly> {
     if config.groups.contains_key(group) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! `check` and `plugin list`: everything that can be known before running, without side effects.
+//! `check`: everything that can be known before running, without side effects.
 //!
 //! The configuration and the secrets are read, the plugins are loaded with their settings, each venue is
 //! asked what its key may do and how its clock stands (`keys.rs`), and each receiver of alerts that can be
@@ -15,6 +15,7 @@ use anyhow::anyhow;
 use fillsync_config::{Config, Problem};
 use fillsync_core::id::PluginName;
 use fillsync_core::time::HostTime;
+use fillsync_plugin_host::kit::{ANSWERED_INERTLY, PROVEN, inspect};
 use fillsync_plugin_host::{Outcome, PluginEngine, Registry, Source, first_party};
 use fillsync_report::{Answer, Look, painted};
 use serde::Serialize;
@@ -181,16 +182,8 @@ pub(super) async fn check(answers: &Answers<'_>, offline: bool) -> anyhow::Resul
     findings.verdict()
 }
 
-/// `fillsync plugin list`.
-pub(super) fn plugins(answers: &Answers<'_>) -> anyhow::Result<()> {
-    let config = answers.load()?;
-    let mut findings = Findings::default();
-    load_plugins(&config, &mut findings)?;
-    answers.print(&findings)?;
-    findings.verdict()
-}
-
-fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
+/// Loads every plugin that the configuration uses, as the daemon would.
+pub(super) fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
     let registry = Registry::new(PluginEngine::new()?);
     for name in app::plugins_in_use(config) {
         match load_plugin(&registry, config, &name) {
@@ -218,15 +211,20 @@ pub(super) fn load_plugin(
                 .map_or_else(String::new, |hint| format!("; {hint}"));
             Err(format!("{}: {}{hint}", rejection.stage, rejection.cause))
         }
-        Outcome::Swapped(swap) => Ok(Some(format!(
-            "{} {} ({from}), sha256 {}; it can reach no network, file, clock or randomness: proven from its imports",
-            swap.kind, swap.used.version, swap.used.sha256
-        ))),
+        Outcome::Swapped(swap) => {
+            let proven = inspect(&bytes).is_ok_and(|outside| outside.is_proven);
+            let reach = if proven { PROVEN } else { ANSWERED_INERTLY };
+            Ok(Some(format!(
+                "{} {} ({from}), sha256 {}; {reach}",
+                swap.kind, swap.used.version, swap.used.sha256
+            )))
+        }
         Outcome::Unchanged => Ok(None),
     }
 }
 
-fn candidate(config: &Config, name: &PluginName) -> Result<(Source, Vec<u8>), String> {
+/// Where a plugin of the configuration comes from, and its bytes.
+pub(super) fn candidate(config: &Config, name: &PluginName) -> Result<(Source, Vec<u8>), String> {
     let file = config
         .plugins
         .get(name)

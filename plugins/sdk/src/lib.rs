@@ -39,7 +39,7 @@ pub mod testing;
 
 #[doc(hidden)]
 pub use export::machinery;
-pub use setting::{Remarks, parse_settings};
+pub use setting::{Remark, Remarks, parse_settings};
 pub use strategy_world::fillsync::plugin::types;
 
 /// The question of a strategy, and its answer.
@@ -147,12 +147,16 @@ pub fn counts(member: &strategy::Member) -> bool {
     !matches!(member.role, types::Role::Observer)
 }
 
-/// Writes a line to the host's log; in native tests, to nowhere.
+/// Writes a line to the host's log; in native tests to standard error, which a test that fails shows.
 pub fn log(level: Level, message: &str) {
     #[cfg(target_arch = "wasm32")]
     strategy_world::fillsync::plugin::log::log(level, message);
     #[cfg(not(target_arch = "wasm32"))]
-    let _ = (level, message);
+    {
+        use std::io::Write as _;
+        // A test whose standard error is closed wants no lines.
+        let _ = writeln!(std::io::stderr(), "{level:?}: {message}");
+    }
 }
 
 pub use strategy_world::fillsync::plugin::log::Level;

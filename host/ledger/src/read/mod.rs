@@ -12,4 +12,5 @@ pub(crate) mod look;
 pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod performance;
+pub(crate) mod recorded;
 pub(crate) mod status;

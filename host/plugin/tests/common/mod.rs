@@ -2,6 +2,7 @@
 //! cargo builds beside the first-party ones the first time a test asks for them.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -104,6 +105,22 @@ fn guest(package: &str, target: &str) -> Vec<u8> {
     );
     let file = format!("{target}/release/{}.wasm", package.replace('-', "_"));
     std::fs::read(target_dir.join(file)).unwrap()
+}
+
+/// The component with one name in it replaced by another of the same length.
+pub fn renamed(component: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = component.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..]
+        .windows(from.len())
+        .position(|window| window == from.as_bytes())
+    {
+        bytes[at + found..at + found + from.len()].copy_from_slice(to.as_bytes());
+        at += found + from.len();
+    }
+    assert!(at > 0, "{from} is not in the component");
+    bytes
 }
 
 /// The hostile strategy that does this deed when it sees the group "trouble".

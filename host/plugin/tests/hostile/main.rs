@@ -17,7 +17,7 @@ mod common;
 mod interface;
 
 use case::Case;
-use common::{alert, engine, first_party_bytes, hostile, target, trouble};
+use common::{alert, engine, first_party_bytes, hostile, renamed, target, trouble};
 use fillsync_core::message::Rendered;
 use fillsync_core::view::{NOTE_CHARACTERS_MAX, View};
 use fillsync_plugin_host::{
@@ -89,22 +89,6 @@ fn rejection(bytes: &[u8], settings: &str) -> Rejection {
     engine()
         .load(bytes, settings, &Limits::default())
         .unwrap_err()
-}
-
-/// The component with one name in it replaced by another of the same length.
-fn renamed(component: &[u8], from: &str, to: &str) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let mut bytes = component.to_vec();
-    let mut at = 0;
-    while let Some(found) = bytes[at..]
-        .windows(from.len())
-        .position(|window| window == from.as_bytes())
-    {
-        bytes[at + found..at + found + from.len()].copy_from_slice(to.as_bytes());
-        at += found + from.len();
-    }
-    assert!(at > 0, "{from} is not in the component");
-    bytes
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use fillsync_plugin::strategy::{Decision, Shown, StrategyError, View};
 use fillsync_plugin::{Card, Level, Remarks, Strategy, log, own_count};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::hint::black_box;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -23,6 +24,7 @@ enum Deed {
     FloodLog,
     LongNote,
     TooMany,
+    HashOrder,
     Stranger,
     Twice,
     LeaveOut,
@@ -114,6 +116,15 @@ impl Strategy for Hostile {
             Deed::TooMany => {
                 for row in &mut shown {
                     row.count = 1_000_000;
+                }
+            }
+            // A set of names has no order of its own, and the notes are made in whatever order it has.
+            Deed::HashOrder => {
+                let names: HashSet<&str> =
+                    view.members.iter().map(|m| m.account.as_str()).collect();
+                let note: Vec<&str> = names.into_iter().collect();
+                for row in &mut shown {
+                    row.note = Some(note.join(" "));
                 }
             }
             Deed::Stranger => shown.push(Shown {

@@ -1,12 +1,17 @@
-//! Views for native tests of strategies: a group of members with counts, and one check.
+//! Views and alerts for native tests of plugins, settings as an operator gives them, and checks.
 //!
 //! Not for use inside a component. A member's legs fill the slots from L1 up unless `with_slots`
-//! says otherwise; every slot was matched by its token, so all of them can be compared.
+//! says otherwise; every slot was matched by its token, so all of them can be compared. Whether the
+//! component answers the same is what `fillsync plugin test` asks, with the host's own limits.
 #![allow(clippy::panic, reason = "a check in a test has to fail the test")]
 
-use crate::Strategy;
+mod alerts;
+
+pub use alerts::{alert, divergence, event, fill, message, system, target, target_of};
+
 use crate::strategy::{Leg, Member, Slot, View};
 use crate::types::{CountsWhen, LegState, PositionSide, Role, SlotMatch, Truth};
+use crate::{Formatter, Remark, Remarks, Strategy, parse_settings};
 
 /// The slots of a test's plan.
 pub const SLOTS: u32 = 3;
@@ -114,6 +119,71 @@ pub fn check_counts<S: Strategy>(strategy: &S, members: &[Member], expected: &[u
         }
         Err(error) => panic!("the strategy gave no answer: {error:?}"),
     }
+}
+
+/// A strategy with these settings, given as JSON.
+///
+/// # Panics
+/// When it refuses them.
+#[must_use]
+pub fn configured<S: Strategy>(json: &str) -> S {
+    taken(json, S::configure)
+}
+
+/// What a strategy says against these settings: its errors.
+///
+/// # Panics
+/// When it takes them.
+#[must_use]
+pub fn refused<S: Strategy>(json: &str) -> Vec<Remark> {
+    errors(json, S::configure)
+}
+
+/// A formatter with these settings, given as JSON.
+///
+/// # Panics
+/// When it refuses them.
+#[must_use]
+pub fn configured_formatter<F: Formatter>(json: &str) -> F {
+    taken(json, F::configure)
+}
+
+/// What a formatter says against these settings: its errors.
+///
+/// # Panics
+/// When it takes them.
+#[must_use]
+pub fn refused_formatter<F: Formatter>(json: &str) -> Vec<Remark> {
+    errors(json, F::configure)
+}
+
+fn configure<S, P>(json: &str, configure: fn(S, &mut Remarks) -> P) -> (P, Vec<Remark>)
+where
+    S: serde::de::DeserializeOwned + Default,
+{
+    let mut remarks = Remarks::default();
+    let settings = parse_settings(json, &mut remarks);
+    let plugin = configure(settings, &mut remarks);
+    let errors = remarks.all().iter().filter(|remark| remark.is_error);
+    (plugin, errors.cloned().collect())
+}
+
+fn taken<S, P>(json: &str, with: fn(S, &mut Remarks) -> P) -> P
+where
+    S: serde::de::DeserializeOwned + Default,
+{
+    let (plugin, errors) = configure(json, with);
+    assert!(errors.is_empty(), "it refuses {json}: {errors:?}");
+    plugin
+}
+
+fn errors<S, P>(json: &str, with: fn(S, &mut Remarks) -> P) -> Vec<Remark>
+where
+    S: serde::de::DeserializeOwned + Default,
+{
+    let (_, errors) = configure(json, with);
+    assert!(!errors.is_empty(), "it takes {json}");
+    errors
 }
 
 fn member(account: &str, role: Role, detected: u32) -> Member {
