@@ -342,6 +342,10 @@ fn worked_then(
     member: &MemberCycle,
     opened_at: VenueTime,
 ) -> Result<(), Doubt> {
+    // What the venue no longer has may have ended at any time since it was last seen.
+    if leg.gone && leg.fills.is_empty() && leg.checked_at < Some(opened_at) {
+        return Err(Doubt::AnotherTrade);
+    }
     let knowledge = frame.facts.knowledge.get(&member.account);
     let is_seen = !leg.fills.is_empty()
         || leg.ended_at().is_some()

@@ -16,6 +16,15 @@ fn quantity(text: &str) -> Quantity {
     Quantity::parse(text).unwrap()
 }
 
+/// The venue no longer has an order, and it was not seen to end.
+fn forget(facts: &mut GroupFacts, id: &str) {
+    let lost = OrderId::new(id).unwrap();
+    let orders = facts.books.iter_mut().flat_map(|book| &mut book.orders);
+    for order in orders.filter(|order| order.order.order_id == lost) {
+        order.gone = true;
+    }
+}
+
 fn readiness(rules: &GroupRules, facts: &GroupFacts, now_ms: i64) -> Readiness {
     let cycle = only(rules, facts);
     let moment = &moment::moments(rules, &cycle)[0];
@@ -96,7 +105,8 @@ fn an_order_placed_before_the_position_was_flat_may_have_been_replaced_as_well()
         .trade("old", Side::Buy, "150", 1_000)
         .trade("exit", Side::Sell, "150", 5_000)
         .fill("L1", 10_000)
-        .fill("again", 20_000);
+        .fill("again", 20_000)
+        .trade("out", Side::Buy, "300", 50_000);
     mirror.rows[1].order_kind = OrderKind::Market;
     mirror.checked_ms = 12_500;
     let main = plan("main").fill("L1", 9_000).fill("L3", 9_000);
@@ -226,16 +236,9 @@ fn what_the_venue_no_longer_has_is_not_waited_for() {
         vec![plan("main").fill("L1", 10_000), mirror],
         &[("main", 60_000), ("mirror", 60_000)],
     );
-    let forget = |facts: &mut GroupFacts, gone: bool| {
-        let lost = OrderId::new("mirror-L1").unwrap();
-        let orders = facts.books.iter_mut().flat_map(|book| &mut book.orders);
-        for order in orders.filter(|order| order.order.order_id == lost) {
-            order.gone = gone;
-        }
-    };
     let ready = readiness(&rules, &facts, 20_000);
     assert!(matches!(ready, Readiness::Waiting { .. }), "{ready:?}");
-    forget(&mut facts, true);
+    forget(&mut facts, "mirror-L1");
     assert_eq!(readiness(&rules, &facts, 20_000), Readiness::Proven);
     let unknown = (Truth::Unknown, Some(Doubt::OrderUnknown));
     assert_eq!(judged(&rules, &facts, "main/main-L1", "mirror"), unknown);
@@ -263,4 +266,24 @@ fn a_chain_whose_beginning_is_not_seen_is_told_once_its_rows_are_proven() {
     };
     assert_eq!(look(12_999), 0);
     assert_eq!(look(13_000), 1);
+}
+
+#[test]
+fn an_order_that_the_venue_forgot_ties_no_trade_to_one_that_opened_since() {
+    // Nobody knows when main's order ended: before the mirror's trade began, or in it.
+    let rules = rules(&PAIR);
+    let look = |checked_ms: i64| {
+        let mut main = Account::new("main").limit("L1", "0.2210");
+        main.checked_ms = checked_ms;
+        let mirror = Account::new("mirror").limit("L1", "0.2210");
+        let mut facts = facts(
+            vec![main, mirror.fill("L1", 10_000)],
+            &[("main", 60_000), ("mirror", 60_000)],
+        );
+        forget(&mut facts, "main-L1");
+        judged(&rules, &facts, "main/main-L1", "mirror")
+    };
+    let another = (Truth::Unknown, Some(Doubt::AnotherTrade));
+    assert_eq!(look(9_999), another);
+    assert_eq!(look(10_000), (Truth::Aligned, None));
 }
