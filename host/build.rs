@@ -1,7 +1,6 @@
 //! Embeds what `plugin new` writes: the templates, the SDK's sources and the contract.
 //!
-//! They are real files, built and tested where they stand; this only lists them, so that none can be
-//! forgotten when one is added.
+//! They are real files; this only lists them, so that none can be forgotten when one is added.
 #![allow(clippy::expect_used, reason = "a build script reports by stopping")]
 
 use std::fmt::Write as _;

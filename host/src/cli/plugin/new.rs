@@ -1,7 +1,7 @@
 //! `plugin new`: a project that builds with its language's ordinary tools and passes its own test.
 //!
-//! The templates are files of the repository, built by its tests and carried in the binary. They use
-//! the name `my-plugin` as it is; writing a project puts another name in its place. A Rust project
+//! The templates are files of the repository, carried in the binary. They use the name `my-plugin` as
+//! it is; writing a project puts another name in its place. A Rust project
 //! carries the SDK's sources in `vendor/`, because they are in no registry.
 
 use crate::cli::CalledWrongly;
