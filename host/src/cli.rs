@@ -24,6 +24,7 @@ mod compare;
 mod daemon;
 mod documents;
 mod explain;
+mod export;
 mod fake_venue;
 mod import;
 mod init;
@@ -42,7 +43,7 @@ mod help_tests;
 
 pub use daemon::signals;
 
-use answers::Answers;
+use answers::{Answers, is_known};
 
 /// Watches the fills of main and mirror accounts, and keeps their counts in agreement and true.
 #[derive(Debug, Parser)]
@@ -232,6 +233,11 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Write facts into a file, for a spreadsheet or a data frame.
+    ///
+    /// The file is the ledger at one moment, whether the daemon runs or not. Amounts are decimal text in
+    /// both formats, with every digit; moments are UTC, in Parquet as timestamps in microseconds.
+    Export(export::Wish),
     /// Run a fake venue on this machine, to test your own bot against.
     ///
     /// It answers as Bybit or Alpaca do, over HTTP and WebSocket, checks signatures and keeps the venue's
@@ -461,6 +467,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Backup { to } => backup::back_up(&answers, &to),
         Command::Restore { from, force } => backup::restore(&answers, &from, force),
         Command::Plugin(command) => plugin::run(&answers, command),
+        Command::Export(wish) => export::export(&answers, wish),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { command, to } => documents::man(&command, to.as_deref()),
     }

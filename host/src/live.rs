@@ -1,14 +1,14 @@
 //! What only the running daemon knows, for its HTTP side: plugins, health, readiness.
 
 use crate::drive::wake::{AccountLife, StreamState as WakeStream, Wake};
-use crate::policy::Policy;
-use fillsync_api::{AccountHealth, Health, Live, PluginTally, StreamHealth, StreamState, Streams};
-use fillsync_core::id::{AccountName, GroupName};
+use crate::policy::{GroupPolicy, Policy};
+use fillsync_api::{
+    AccountHealth, GroupPlan, Health, Live, PluginTally, StreamHealth, StreamState, Streams,
+};
 use fillsync_core::port::Clock;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::Ledger;
 use fillsync_plugin_host::Registry;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -139,17 +139,14 @@ impl Live for Daemon {
         }
     }
 
-    fn groups(&self) -> BTreeMap<GroupName, Vec<AccountName>> {
+    fn groups(&self) -> Vec<GroupPlan> {
         let policy = Arc::clone(&self.policy.borrow());
-        policy
-            .groups
-            .iter()
-            .map(|group| {
-                let members = group.rules.members.iter();
-                let accounts = members.map(|member| member.account.clone()).collect();
-                (group.rules.name.clone(), accounts)
-            })
-            .collect()
+        policy.groups.iter().map(plan).collect()
+    }
+
+    fn messages_wait(&self) {
+        self.wake.alerts.notify_waiters();
+        self.wake.alerts.notify_one();
     }
 
     fn streams(&self) -> Streams {
@@ -172,6 +169,20 @@ fn stream_health(state: WakeStream) -> StreamHealth {
         state,
         since: Some(since),
         reason,
+    }
+}
+
+fn plan(group: &GroupPolicy) -> GroupPlan {
+    let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let members = group.rules.members.iter();
+    GroupPlan {
+        name: group.rules.name.clone(),
+        strategy: group.strategy.as_ref().map(ToString::to_string),
+        members: members
+            .map(|member| (member.account.clone(), member.role))
+            .collect(),
+        settle_ms: ms(group.rules.settle),
+        deadline_ms: ms(group.rules.deadline),
     }
 }
 

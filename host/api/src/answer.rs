@@ -4,14 +4,14 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fillsync_ledger::LedgerError;
-use fillsync_report::Answer;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The longest part of a caller's text that a refusal repeats, in characters.
 const ECHO_CHARACTERS_MAX: usize = 200;
 
 /// A request that is not answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Refusal {
     #[serde(skip)]
     pub(crate) status: StatusCode,
@@ -82,16 +82,7 @@ impl From<LedgerError> for Refusal {
     }
 }
 
-/// An answer of the report.
-pub(crate) struct Reported<A>(pub(crate) A);
-
-impl<A: Answer> IntoResponse for Reported<A> {
-    fn into_response(self) -> Response {
-        written(StatusCode::OK, self.0.json())
-    }
-}
-
-/// Any other answer.
+/// An answer in JSON.
 pub(crate) struct Data<T>(pub(crate) StatusCode, pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Data<T> {

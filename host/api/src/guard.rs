@@ -1,4 +1,4 @@
-//! What every request passes before any work is done for it: host, token, body, time.
+//! What every request passes before any work is done for it: host, token, intent, body, time.
 //!
 //! The token is compared through its digest and in constant time, so neither its text nor its length
 //! shows in how long a refusal takes. Without a token the server is for this machine only, and then
@@ -7,7 +7,7 @@
 use crate::answer::Refusal;
 use crate::limits::Limits;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,8 +17,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use subtle::ConstantTimeEq as _;
 
-/// What may be asked without a token.
-const OPEN_PATHS: [&str; 2] = ["/health", "/ready"];
+/// The header that says that something is meant to be done. A page of another origin can make a browser
+/// send a POST, but not this header.
+pub(crate) const INTENT_HEADER: &str = "x-fillsync-intent";
+
+/// What stands in it.
+pub(crate) const INTENT: &str = "act";
+
+/// What a page of ours may load and do: nothing from elsewhere, no inline script, no frame.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What every answer says beside what it says.
+const ALWAYS: [(&str, &str); 6] = [
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", CONTENT_POLICY),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
 
 /// How often a bound of the server was met, for the metrics.
 #[derive(Debug, Default)]
@@ -26,24 +44,33 @@ pub(crate) struct Refused {
     pub(crate) connections: AtomicU64,
     pub(crate) unauthorised: AtomicU64,
     pub(crate) late: AtomicU64,
+    pub(crate) listeners: AtomicU64,
+    pub(crate) forged: AtomicU64,
 }
 
 /// The rules of one server.
 #[derive(Clone)]
 pub(crate) struct Guard {
     token_digest: Option<Arc<[u8]>>,
+    /// What may be asked without the token.
+    open_paths: Arc<[&'static str]>,
     limits: Limits,
     pub(crate) refused: Arc<Refused>,
 }
 
 impl Guard {
-    pub(crate) fn new(token: Option<&SecretString>, limits: Limits) -> Self {
+    pub(crate) fn new(
+        token: Option<&SecretString>,
+        limits: Limits,
+        open_paths: Vec<&'static str>,
+    ) -> Self {
         Self {
             token_digest: token.map(|token| {
                 Sha256::digest(token.expose_secret().as_bytes())
                     .as_slice()
                     .into()
             }),
+            open_paths: open_paths.into(),
             limits,
             refused: Arc::new(Refused::default()),
         }
@@ -52,7 +79,7 @@ impl Guard {
     fn refusal(&self, request: &Request) -> Option<Refusal> {
         self.wrong_host(request)
             .or_else(|| self.no_token(request))
-            .or_else(|| wrong_method(request))
+            .or_else(|| self.not_meant(request))
             .or_else(|| self.large_body(request.headers()))
     }
 
@@ -77,7 +104,10 @@ impl Guard {
 
     fn no_token(&self, request: &Request) -> Option<Refusal> {
         let wanted = self.token_digest.as_ref()?;
-        if OPEN_PATHS.contains(&request.uri().path()) || presents(request.headers(), wanted) {
+        // Nothing is open for more than being read.
+        let is_open =
+            is_reading(request.method()) && self.open_paths.contains(&request.uri().path());
+        if is_open || presents(request.headers(), wanted) {
             return None;
         }
         self.refused.unauthorised.fetch_add(1, Ordering::Relaxed);
@@ -89,6 +119,33 @@ impl Guard {
                 crate::TOKEN_SETTING
             ),
         ))
+    }
+
+    /// What is done rather than read must be meant: asked by a page of this server or by no page at
+    /// all, and with a header that a form or an image of another page cannot send.
+    fn not_meant(&self, request: &Request) -> Option<Refusal> {
+        if is_reading(request.method()) {
+            return None;
+        }
+        let headers = request.headers();
+        let (error, remedy) = if !is_own_page(headers, self.token_digest.is_some()) {
+            (
+                "a page of another origin may not make this server act",
+                "ask from the dashboard of this server, or without a browser".to_owned(),
+            )
+        } else if headers
+            .get(INTENT_HEADER)
+            .is_none_or(|intent| intent != INTENT)
+        {
+            (
+                "the header that says that it is meant is missing",
+                format!("send `{INTENT_HEADER}: {INTENT}`"),
+            )
+        } else {
+            return None;
+        };
+        self.refused.forged.fetch_add(1, Ordering::Relaxed);
+        Some(Refusal::new(StatusCode::FORBIDDEN, error, remedy))
     }
 
     fn large_body(&self, headers: &HeaderMap) -> Option<Refusal> {
@@ -105,21 +162,34 @@ impl Guard {
                     "a body of {announced} bytes; at most {} are taken",
                     self.limits.body_bytes_max
                 ),
-                "send no body: every endpoint is a GET",
+                "send no body: no endpoint reads one",
             )
         })
     }
 }
 
-fn wrong_method(request: &Request) -> Option<Refusal> {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return None;
+fn is_reading(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+    )
+}
+
+/// Whether the page that made a browser ask is one of this server's, as far as browsers say.
+fn is_own_page(headers: &HeaderMap, has_token: bool) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+    if text("sec-fetch-site").is_some_and(|site| site != "same-origin") {
+        return false;
     }
-    Some(Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        format!("{} is not understood here", request.method()),
-        "use GET: this server only reads",
-    ))
+    // Behind a token a reverse proxy may give the server another name than the browser knows, and no
+    // other page can make a browser send the token.
+    match (text("origin"), has_token) {
+        (None, _) | (Some(_), true) => true,
+        (Some(origin), false) => {
+            let host = text("host").unwrap_or("");
+            !host.is_empty() && origin.strip_prefix("http://") == Some(host)
+        }
+    }
 }
 
 fn presents(headers: &HeaderMap, wanted: &[u8]) -> bool {
@@ -181,13 +251,11 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     };
     let status = response.status();
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    for (name, value) in ALWAYS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         // The body is not read, so what follows on this connection is no request.

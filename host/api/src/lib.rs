@@ -1,6 +1,6 @@
 //! The HTTP server: what the ledger answers, as JSON, and the health of the daemon.
 //!
-//! Promises: it only reads; nothing is done for a caller without the token where a token is set; an
+//! Promises: it reads, and does only what is meant; nothing is done for a caller without the token where a token is set; an
 //! address beyond this machine is refused without one; no request makes the poller wait, because
 //! connections, headers, answers and rows are all bounded and the ledger is read on its own threads.
 //! It decides nothing: shapes come from `fillsync-report`, and what only the running daemon knows
@@ -8,17 +8,21 @@
 
 mod answer;
 mod bind;
+mod dashboard;
+mod endpoint;
 mod endpoints;
 mod guard;
 mod limits;
 mod live;
 mod metrics;
+mod openapi;
 mod question;
 mod server;
+mod stream;
 
 pub use bind::{BindError, LISTEN_SETTING, TOKEN_BYTES_MIN, TOKEN_SETTING, bind};
-pub use endpoints::ENDPOINTS;
-pub use fillsync_report::{StreamHealth, StreamState, Streams};
+pub use endpoints::paths;
+pub use fillsync_report::{GroupPlan, StreamHealth, StreamState, Streams};
 pub use limits::Limits;
 pub use live::{AccountHealth, Health, Live, PluginTally};
 pub use server::{serve, serve_within};

@@ -19,6 +19,10 @@ pub struct Limits {
     pub head_bytes_max: usize,
     /// The largest body that a request may announce, in bytes. No endpoint reads one.
     pub body_bytes_max: u64,
+    /// Listeners to `/events/stream` at once.
+    pub listeners_max: usize,
+    /// How long one of them is told what comes; then it is to come back.
+    pub listener_life: Duration,
 }
 
 impl Default for Limits {
@@ -31,6 +35,8 @@ impl Default for Limits {
             drain_wait: Duration::from_secs(4),
             head_bytes_max: 32 * 1024,
             body_bytes_max: 64 * 1024,
+            listeners_max: 32,
+            listener_life: Duration::from_secs(240),
         }
     }
 }

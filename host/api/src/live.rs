@@ -1,17 +1,17 @@
 //! What only the running daemon knows, as the server asks for it.
 
-use fillsync_core::id::{AccountName, GroupName};
 use fillsync_core::time::HostTime;
-use fillsync_report::Streams;
+use fillsync_report::{GroupPlan, Streams};
+use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// The running daemon. Every answer comes from memory at once: nothing here may wait or block.
 pub trait Live: Send + Sync + 'static {
     /// Now, in the host's clock.
     fn now(&self) -> HostTime;
 
-    /// The plugins that run: name, version, digest, kind, groups, settings and the like.
+    /// The plugins that the configuration uses, each as `/openapi.json` describes a plugin, with whatever
+    /// more the daemon knows of it.
     fn plugins(&self) -> serde_json::Value;
 
     /// How often each plugin was called, and how often it failed.
@@ -26,14 +26,17 @@ pub trait Live: Send + Sync + 'static {
     /// The sentences that say what is not ready yet.
     fn ready(&self) -> Result<(), Vec<String>>;
 
+    /// A message waits that was given up before: whoever delivers may look.
+    fn messages_wait(&self) {}
+
     /// The streams of the accounts that have one; an account that is not in it has its stream off.
     fn streams(&self) -> Streams {
         Streams::new()
     }
 
-    /// The groups and their members, as the configuration has them.
-    fn groups(&self) -> BTreeMap<GroupName, Vec<AccountName>> {
-        BTreeMap::new()
+    /// The groups, as the configuration has them.
+    fn groups(&self) -> Vec<GroupPlan> {
+        Vec::new()
     }
 }
 
@@ -76,7 +79,7 @@ pub struct Health {
 }
 
 /// How fresh an account's data are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountHealth {
     /// The account.
     pub account: String,

@@ -63,7 +63,7 @@ impl Page {
 }
 
 /// The whole page.
-pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused) -> String {
+pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused, listeners: usize) -> String {
     let now = live.now();
     let mut page = Page::default();
     page.family("build_info", "gauge", "1, with the version that runs.");
@@ -84,6 +84,12 @@ pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused) -> String 
     freshness(&mut page, live, now);
     ledger(&mut page, &facts.status, now);
     plugins(&mut page, live);
+    page.single(
+        "http_listeners",
+        "gauge",
+        "Listeners to /events/stream.",
+        listeners,
+    );
     page.family(
         "http_refused_total",
         "counter",
@@ -93,6 +99,8 @@ pub(crate) fn text(facts: &Facts, live: &dyn Live, refused: &Refused) -> String 
         ("connections", &refused.connections),
         ("token", &refused.unauthorised),
         ("late", &refused.late),
+        ("listeners", &refused.listeners),
+        ("forged", &refused.forged),
     ] {
         page.sample(
             "http_refused_total",

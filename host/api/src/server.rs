@@ -4,8 +4,8 @@
 //! speaking slowly, or by not reading; on the stop signal no new ones, and what is in flight gets
 //! [`Limits::drain_wait`] to end.
 
-use crate::guard::Guard;
 use crate::limits::Limits;
+use crate::stream::Listeners;
 use crate::{ApiState, TOKEN_SETTING, endpoints};
 use axum::Router;
 use hyper::server::conn::http1;
@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -57,12 +58,15 @@ pub async fn serve_within(
             format!("{address} can be reached from other machines; set {TOKEN_SETTING}"),
         ));
     }
-    let guard = Guard::new(state.token.as_ref(), limits);
-    let router = endpoints::router(state, guard.clone());
+    let (closing, closed) = watch::channel(false);
+    let listeners = Listeners::new(limits, closed.clone());
+    let ledger = state.ledger.clone();
+    let (router, guard) = endpoints::router(state, limits, Arc::clone(&listeners));
     tracing::info!(%address, "the HTTP server listens");
 
-    let (closing, closed) = watch::channel(false);
     let mut connections = JoinSet::new();
+    // Ends with the others when the server is told to stop.
+    connections.spawn(async move { listeners.look(ledger).await });
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
@@ -70,7 +74,7 @@ pub async fn serve_within(
             () = &mut stop => break,
             Some(ended) = connections.join_next(), if !connections.is_empty() => note_end(ended),
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= limits.connections_max => {
+                Ok((stream, _)) if connections.len() > limits.connections_max => {
                     guard.refused.connections.fetch_add(1, Ordering::Relaxed);
                     // Best effort: whoever floods us need not be waited for.
                     let _ = stream.try_write(FULL);

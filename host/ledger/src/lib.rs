@@ -14,6 +14,7 @@ pub mod decisions;
 pub mod error;
 pub mod facts;
 pub mod import;
+pub mod lists;
 pub mod reader;
 pub mod rows;
 
@@ -37,6 +38,10 @@ pub use facts::{
     Gap, Inferred, NewExecution, PageRecord, Proven, Recorded, Revised, RevisedKind, RowState,
 };
 pub use ledger::{Ledger, send_again};
+pub use lists::{
+    BoardCycle, BoardDecision, CountFilter, CyclePlace, DivergenceFilter, EventFilter,
+    ExecutionWalk, FillHour, NewestRows, OrderFilter, OutboxFilter, OutboxLine, WalkedExecution,
+};
 pub use read::performance::{CycleChange, CycleChanges, CycleKey, CycleRow, CycleSums};
 pub use read::recorded::RecordedDecision;
 pub use reader::Reader;

@@ -317,6 +317,14 @@ impl Reader {
         read::fills::fills(&self.connection, filter)
     }
 
+    /// Fills in the order in which they came to this machine: after a row, up to another one.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn fills_as_they_came(&self, after: i64, up_to: i64, limit: u32) -> Read<Vec<StoredFill>> {
+        read::fills::fills_as_they_came(&self.connection, after, up_to, limit)
+    }
+
     /// The account on the other side of each of some fills, where it is another one of the ledger: the
     /// owner traded with himself. Fills without one are left out.
     ///

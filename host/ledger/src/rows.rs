@@ -205,6 +205,10 @@ pub struct AlertFilter {
     pub kind: Option<String>,
     /// With this identity.
     pub identity: Option<String>,
+    /// About something at or after this.
+    pub from: Option<VenueTime>,
+    /// About something before this.
+    pub to: Option<VenueTime>,
     /// Older than this row.
     pub before_id: Option<i64>,
     /// About this cycle of the group and symbol: its side and number.
@@ -300,6 +304,8 @@ pub struct PendingChannel {
 pub struct FillFilter {
     /// Of this account.
     pub account: Option<AccountName>,
+    /// Of one of these accounts; of all where there is no such list.
+    pub among: Option<Vec<AccountName>>,
     /// Of this symbol, as the venue spells it.
     pub symbol: Option<Symbol>,
     /// At or after this.

@@ -10,12 +10,14 @@ use fillsync_core::coverage::Coverage;
 use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{AccountTally, KnownGap, LedgerError, Proof, Reader};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Every account that the ledger knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Accounts {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Accounts in it.
     pub count: usize,
@@ -24,7 +26,7 @@ pub struct Accounts {
 }
 
 /// One account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountAnswer {
     /// Its name in the configuration.
     pub account: String,
@@ -33,8 +35,10 @@ pub struct AccountAnswer {
     /// Whether all between its oldest and newest proven moment is proven, and no gap is known.
     pub complete: bool,
     /// The latest beginning of what is proven without a hole up to `complete_to`, among its categories.
+    #[schemars(extend("format" = "date-time"))]
     pub complete_from: Option<String>,
     /// The earliest end of proven coverage among its categories, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub complete_to: Option<String>,
     /// Its stream; null where nobody who knows it was asked, as on the command line.
     pub stream: Option<StreamAnswer>,
@@ -43,6 +47,7 @@ pub struct AccountAnswer {
     /// Rows of every class.
     pub executions: u64,
     /// When the newest fill happened.
+    #[schemars(extend("format" = "date-time"))]
     pub last_fill_at: Option<String>,
     /// Rows that could not be read.
     pub quarantined: u64,
@@ -57,17 +62,21 @@ pub struct AccountAnswer {
 }
 
 /// One category of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CategoryAnswer {
     /// The venue's space ("linear").
     pub category: String,
     /// How far the data reach back: the beginning of the oldest proven window, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub data_from: Option<String>,
     /// The beginning of the newest proven window: from there to `complete_to` nothing is missing.
+    #[schemars(extend("format" = "date-time"))]
     pub complete_from: Option<String>,
     /// The end of the newest proven window, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub complete_to: Option<String>,
     /// When the last traversal that reached its end was recorded, by the host's clock.
+    #[schemars(extend("format" = "date-time"))]
     pub last_proven_at: Option<String>,
     /// Gaps that can still be filled.
     pub gaps_fillable: u64,
@@ -78,6 +87,7 @@ pub struct CategoryAnswer {
     /// How far `complete_to` lies behind now, in milliseconds.
     pub lag_ms: Option<u64>,
     /// When the open orders were last read to the end, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub orders_checked_at: Option<String>,
     /// Proven windows.
     pub window_count: usize,
@@ -96,22 +106,26 @@ struct CoverageSpan {
 }
 
 /// A span of venue time, without its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WindowAnswer {
     /// The first moment in it.
+    #[schemars(extend("format" = "date-time"))]
     pub from: String,
     /// The first moment after it.
+    #[schemars(extend("format" = "date-time"))]
     pub to: String,
 }
 
 /// A window that is not proven, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GapAnswer {
     /// The venue's space.
     pub category: String,
     /// The first moment in it.
+    #[schemars(extend("format" = "date-time"))]
     pub from: String,
     /// The first moment after it.
+    #[schemars(extend("format" = "date-time"))]
     pub to: String,
     /// Why it could not be fetched.
     pub reason: String,
@@ -120,8 +134,10 @@ pub struct GapAnswer {
     /// Whether the venue can no longer serve it; else it is tried again.
     pub unfillable: bool,
     /// When it was first recorded.
+    #[schemars(extend("format" = "date-time"))]
     pub first_seen: String,
     /// When it was last tried.
+    #[schemars(extend("format" = "date-time"))]
     pub last_tried: String,
     /// The same moments for the table.
     #[serde(skip)]

@@ -5,13 +5,15 @@ use crate::{Answer, ROWS_MAX, time_text};
 use fillsync_core::alert::Severity;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{AlertFilter, LedgerError, Reader, StoredAlert};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 /// Alerts, the newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Alerts {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Alerts in it.
     pub count: usize,
@@ -22,7 +24,7 @@ pub struct Alerts {
 }
 
 /// One alert.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AlertAnswer {
     /// The ledger's row.
     pub id: i64,
@@ -31,18 +33,23 @@ pub struct AlertAnswer {
     /// 0 when first told; higher where a later truth replaced it.
     pub revision: u32,
     /// What kind of alert.
+    #[schemars(schema_with = "crate::words::alert_kind")]
     pub kind: &'static str,
     /// How much it matters.
+    #[schemars(schema_with = "crate::words::severity")]
     pub severity: &'static str,
     /// `queued`: it goes to channels; `suppressed`: recorded, but told of only in a digest.
+    #[schemars(schema_with = "crate::words::alert_state")]
     pub state: &'static str,
     /// When it happened, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// The group.
     pub group: Option<String>,
     /// The symbol, in the group's spelling.
     pub symbol: Option<String>,
     /// The direction of the position: `long` or `short`.
+    #[schemars(schema_with = "crate::words::side_or_none")]
     pub side: Option<&'static str>,
     /// The group cycle.
     pub cycle: Option<u64>,
@@ -51,17 +58,19 @@ pub struct AlertAnswer {
     /// What happened, as formatters get it; amounts are decimal strings, moments RFC 3339.
     pub body: Value,
     /// When it was recorded.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// How it fared in each channel.
     pub deliveries: Vec<DeliveryAnswer>,
 }
 
 /// How an alert fared in one channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DeliveryAnswer {
     /// The channel.
     pub channel: String,
     /// `pending`, `sent`, `dead`, `superseded`, or `digested`: told in a digest of that channel.
+    #[schemars(schema_with = "crate::words::message_state")]
     pub state: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -70,6 +79,7 @@ pub struct DeliveryAnswer {
     /// Why it was not taken.
     pub last_error: Option<String>,
     /// When it was sent, given up, superseded or told in a digest.
+    #[schemars(extend("format" = "date-time"))]
     pub finished_at: Option<String>,
 }
 

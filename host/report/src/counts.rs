@@ -6,39 +6,29 @@
 use crate::explain::cycle_id;
 use crate::table::{Column, Look, render};
 use crate::{Answer, time_text};
-use fillsync_core::id::{GroupName, Symbol};
 use fillsync_core::time::HostTime;
-use fillsync_ledger::{LedgerError, Reader, StoredCount};
+use fillsync_ledger::{CountFilter, LedgerError, Reader, StoredCount};
+use schemars::JsonSchema;
 use serde::Serialize;
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
-/// Which counts to read; every field narrows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CountFilter {
-    /// Of this group.
-    pub group: Option<GroupName>,
-    /// Of this symbol, in the group's spelling.
-    pub symbol: Option<Symbol>,
-    /// At most so many cycles.
-    pub limit: u32,
-}
 
 /// Counts, the newest cycle first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Cycles in it.
     pub count: usize,
     /// The cycles.
     pub counts: Vec<CycleCounts>,
-    /// Whether there are more cycles than were asked for.
+    /// Whether there are older cycles.
     pub more: bool,
+    /// Ask again with this as `before` for older cycles; none at the end.
+    pub next: Option<i64>,
 }
 
 /// The counts of one group cycle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CycleCounts {
     /// Its name, which `fillsync explain count` takes.
     pub id: String,
@@ -47,6 +37,7 @@ pub struct CycleCounts {
     /// The symbol, in the group's spelling.
     pub symbol: String,
     /// The direction of the position: `long` or `short`.
+    #[schemars(schema_with = "crate::words::side")]
     pub side: &'static str,
     /// The cycle's number within group, symbol and side.
     pub cycle: u64,
@@ -55,7 +46,7 @@ pub struct CycleCounts {
 }
 
 /// The count of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountCount {
     /// The account.
     pub account: String,
@@ -66,6 +57,7 @@ pub struct AccountCount {
     /// The same as `shown`, under the seed's name.
     pub limit_orders_filled: u32,
     /// What is true: the worst of its slots.
+    #[schemars(schema_with = "crate::words::truth")]
     pub truth: &'static str,
     /// False where the strategy failed and its own count is shown.
     pub synchronised: bool,
@@ -76,55 +68,54 @@ pub struct AccountCount {
     /// Why the shown count is what it is.
     pub note: Option<String>,
     /// The venue time that the decision is about.
+    #[schemars(extend("format" = "date-time"))]
     pub moment: String,
     /// When it was last synchronised.
+    #[schemars(extend("format" = "date-time"))]
     pub last_fill_sync_timestamp: String,
 }
 
-/// The newest counts that pass a filter.
+/// The newest counts that pass a filter: at most [`crate::ROWS_MAX`] cycles, and those beyond that
+/// share the last one's moment.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub fn counts(reader: &Reader, filter: &CountFilter, now: HostTime) -> Result<Counts, LedgerError> {
-    let limit = usize::try_from(filter.limit.clamp(1, crate::ROWS_MAX)).unwrap_or(usize::MAX);
-    let mut by_cycle: BTreeMap<_, Vec<StoredCount>> = BTreeMap::new();
-    for row in reader.counts(filter.group.as_ref())? {
-        if filter
-            .symbol
-            .as_ref()
-            .is_none_or(|symbol| *symbol == row.count.symbol)
-        {
-            let count = &row.count;
-            let key = (
-                row.group.clone(),
-                count.symbol.clone(),
-                count.side,
-                count.cycle,
-            );
-            by_cycle.entry(key).or_default().push(row);
-        }
-    }
-    let mut cycles: Vec<_> = by_cycle.into_iter().collect();
-    // What was decided last comes first, whatever its symbol, so that a limit cuts off old cycles.
-    cycles.sort_by_key(|(_, rows)| Reverse(rows.iter().map(|row| row.count.moment).max()));
-    let more = cycles.len() > limit;
+    let (cycles, more) = reader.counts_page(&CountFilter {
+        limit: filter.limit.clamp(1, crate::ROWS_MAX),
+        ..filter.clone()
+    })?;
+    let last = cycles.last().and_then(|rows| {
+        let moments = rows.iter().map(|row| row.count.moment.us());
+        moments.max()
+    });
     let counts: Vec<_> = cycles
-        .into_iter()
-        .take(limit)
-        .map(|((group, symbol, side, cycle), rows)| CycleCounts {
-            id: cycle_id(&group, &symbol, side, cycle),
-            group: group.to_string(),
-            symbol: symbol.to_string(),
-            side: side.as_str(),
-            cycle,
-            accounts: rows.iter().map(account_count).collect(),
-        })
+        .iter()
+        .filter_map(|rows| cycle_counts(rows))
         .collect();
     Ok(Counts {
         timestamp: time_text::host(now),
         count: counts.len(),
         counts,
         more,
+        next: last.filter(|_| more),
+    })
+}
+
+fn cycle_counts(rows: &[StoredCount]) -> Option<CycleCounts> {
+    let first = rows.first()?;
+    Some(CycleCounts {
+        id: cycle_id(
+            &first.group,
+            &first.count.symbol,
+            first.count.side,
+            first.count.cycle,
+        ),
+        group: first.group.to_string(),
+        symbol: first.count.symbol.to_string(),
+        side: first.count.side.as_str(),
+        cycle: first.count.cycle,
+        accounts: rows.iter().map(account_count).collect(),
     })
 }
 

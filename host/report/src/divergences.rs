@@ -2,30 +2,16 @@
 
 use crate::table::{Column, Look, or_dash, render};
 use crate::{Answer, time_text};
-use fillsync_core::id::{AccountName, GroupName, Symbol};
 use fillsync_core::time::HostTime;
-use fillsync_ledger::{LedgerError, Reader, StoredDivergence};
+use fillsync_ledger::{DivergenceFilter, LedgerError, Reader, StoredDivergence};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Which divergences to read; every field narrows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DivergenceFilter {
-    /// Of this group.
-    pub group: Option<GroupName>,
-    /// Of this account.
-    pub account: Option<AccountName>,
-    /// Of this symbol, in the group's spelling.
-    pub symbol: Option<Symbol>,
-    /// Only those that are not resolved.
-    pub open_only: bool,
-    /// At most so many.
-    pub limit: u32,
-}
-
 /// Divergences, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Divergences {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Divergences in it.
     pub count: usize,
@@ -33,18 +19,23 @@ pub struct Divergences {
     pub open: usize,
     /// The divergences.
     pub divergences: Vec<Divergence>,
-    /// Whether there are more than were asked for.
+    /// Whether there are older ones.
     pub more: bool,
+    /// Ask again with this as `before` for older divergences; none at the end.
+    pub next: Option<i64>,
 }
 
 /// One account that differs at one slot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Divergence {
+    /// The ledger's row.
+    pub id: i64,
     /// The group.
     pub group: String,
     /// The symbol, in the group's spelling.
     pub symbol: String,
     /// The direction of the position: `long` or `short`.
+    #[schemars(schema_with = "crate::words::side")]
     pub side: &'static str,
     /// The group cycle.
     pub cycle: u64,
@@ -53,14 +44,19 @@ pub struct Divergence {
     /// The account.
     pub account: String,
     /// What is true of it.
+    #[schemars(schema_with = "crate::words::truth")]
     pub truth: &'static str,
     /// `suspected`, `confirmed` or `resolved`.
+    #[schemars(schema_with = "crate::words::divergence_state")]
     pub state: &'static str,
     /// When the slot was first filled by anybody, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub first_at: String,
     /// When it was proven that the account differs, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub confirmed_at: Option<String>,
     /// When it agreed again or its cycle ended, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub resolved_at: Option<String>,
     /// The alert that told of it.
     pub alert: Option<String>,
@@ -75,43 +71,31 @@ pub fn divergences(
     filter: &DivergenceFilter,
     now: HostTime,
 ) -> Result<Divergences, LedgerError> {
-    let limit = usize::try_from(filter.limit.clamp(1, crate::ROWS_MAX)).unwrap_or(usize::MAX);
-    let mut rows: Vec<_> = reader
-        .divergences(filter.open_only)?
-        .iter()
-        .filter(|row| passes(row, filter))
-        .take(limit.saturating_add(1))
-        .map(divergence)
-        .collect();
-    let more = rows.len() > limit;
-    rows.truncate(limit);
+    let limit = filter.limit.clamp(1, crate::ROWS_MAX);
+    // One more than wanted tells whether there is a next page.
+    let mut rows = reader.divergences_page(&DivergenceFilter {
+        limit: limit + 1,
+        ..filter.clone()
+    })?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = rows.last().filter(|_| more).map(|(id, _)| *id);
+    let rows: Vec<_> = rows.iter().map(|(id, row)| divergence(*id, row)).collect();
     Ok(Divergences {
         timestamp: time_text::host(now),
         count: rows.len(),
         open: rows.iter().filter(|row| row.state == "confirmed").count(),
         divergences: rows,
         more,
+        next,
     })
 }
 
-fn passes(row: &StoredDivergence, filter: &DivergenceFilter) -> bool {
-    filter
-        .group
-        .as_ref()
-        .is_none_or(|group| *group == row.group)
-        && filter
-            .account
-            .as_ref()
-            .is_none_or(|account| *account == row.divergence.account)
-        && filter
-            .symbol
-            .as_ref()
-            .is_none_or(|symbol| *symbol == row.divergence.symbol)
-}
-
-fn divergence(row: &StoredDivergence) -> Divergence {
+pub(crate) fn divergence(id: i64, row: &StoredDivergence) -> Divergence {
     let divergence = &row.divergence;
     Divergence {
+        id,
         group: row.group.to_string(),
         symbol: divergence.symbol.to_string(),
         side: divergence.side.as_str(),

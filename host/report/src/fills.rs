@@ -10,12 +10,14 @@ use fillsync_core::execution::{Fee, Side};
 use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{FillFilter, LedgerError, Reader, StoredFill};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Fills, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fills {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Fills in it.
     pub count: usize,
@@ -26,15 +28,17 @@ pub struct Fills {
 }
 
 /// One fill.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fill {
     /// The ledger's row.
     pub id: i64,
     /// When it happened, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// The venue's symbol.
     pub symbol: String,
     /// `BUY` or `SELL`.
+    #[schemars(schema_with = "crate::words::trade_side")]
     pub side: &'static str,
     /// How much, exact.
     pub quantity: String,
@@ -59,6 +63,7 @@ pub struct Fill {
     /// Whether the order was resting.
     pub is_maker: Option<bool>,
     /// Whether it enlarged the position (`entry`), reduced it (`exit`) or turned it (`flip`).
+    #[schemars(schema_with = "crate::words::effect")]
     pub effect: Option<&'static str>,
     /// The cycle that it belongs to; of a flip, the one it opened.
     pub cycle: Option<u32>,
@@ -68,6 +73,7 @@ pub struct Fill {
     /// with himself.
     pub self_match: Option<String>,
     /// When it came to this machine.
+    #[schemars(extend("format" = "date-time"))]
     pub seen_at: String,
 }
 
@@ -96,6 +102,31 @@ pub fn fills(reader: &Reader, filter: &FillFilter, now: HostTime) -> Result<Fill
             .map(|row| fill(row, counterparts.get(&row.execution.key())))
             .collect(),
     })
+}
+
+/// Fills in the order in which they came, after a row and up to another one; the second value says up
+/// to which row this is all. At most [`ROWS_MAX`] of them.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn fills_as_they_came(
+    reader: &Reader,
+    after: i64,
+    up_to: i64,
+) -> Result<(Vec<Fill>, i64), LedgerError> {
+    let rows = reader.fills_as_they_came(after, up_to, ROWS_MAX)?;
+    let is_full = rows.len() >= usize::try_from(ROWS_MAX).unwrap_or(usize::MAX);
+    let reached = match rows.last() {
+        Some(last) if is_full => last.id,
+        _ => up_to,
+    };
+    let keys: Vec<_> = rows.iter().map(|row| row.execution.key()).collect();
+    let counterparts = reader.counterparts(&keys)?;
+    let fills = rows
+        .iter()
+        .map(|row| fill(row, counterparts.get(&row.execution.key())))
+        .collect();
+    Ok((fills, reached))
 }
 
 fn fill(row: &StoredFill, counterpart: Option<&AccountName>) -> Fill {

@@ -13,32 +13,41 @@ pub mod divergences;
 pub mod events;
 pub mod explain;
 pub mod fills;
+pub mod groups;
+pub mod messages;
 pub mod orders;
 pub mod performance;
 pub mod plugin_events;
 pub mod status;
 pub mod streams;
+pub mod timeline;
 
 mod exact;
 mod table;
 mod time_text;
+mod words;
 
 pub use accounts::{Accounts, accounts};
 pub use alerts::{Alerts, alerts};
-pub use counts::{CountFilter, Counts, counts};
-pub use divergences::{DivergenceFilter, Divergences, divergences};
+pub use counts::{Counts, counts};
+pub use divergences::{Divergences, divergences};
 pub use events::{Events, events};
 pub use exact::{ExactNumber, RawJson};
 pub use explain::{
     Again, CountName, ExplainError, Explanation, explain_alert, explain_count, explain_fill,
 };
-pub use fills::{Fills, fills};
+pub use fills::{Fills, fills, fills_as_they_came};
+pub use fillsync_ledger::{CountFilter, DivergenceFilter, EventFilter, OrderFilter, OutboxFilter};
+pub use groups::{GroupFilter, GroupPlan, Groups, groups};
+pub use messages::{Messages, messages};
 pub use orders::{Orders, orders};
 pub use performance::{PerformanceAnswer, PerformanceFilter, Trades, performance};
 pub use plugin_events::{PluginEvents, plugin_events};
 pub use status::{Status, status};
 pub use streams::{StreamAnswer, StreamHealth, StreamState, Streams};
 pub use table::{Column, Look, painted, render};
+pub use timeline::{Timeline, TimelineFilter};
+pub use words::MESSAGE_STATES;
 
 use serde::Serialize;
 

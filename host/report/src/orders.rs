@@ -4,28 +4,33 @@ use crate::table::{Column, Look, or_dash, render};
 use crate::{Answer, ROWS_MAX, time_text};
 use fillsync_core::execution::Side;
 use fillsync_core::group::OrderFact;
-use fillsync_core::id::AccountName;
 use fillsync_core::order::OrderStatus;
 use fillsync_core::time::HostTime;
-use fillsync_ledger::{LedgerError, Reader};
+use fillsync_ledger::{LedgerError, OrderFilter, Reader};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Open orders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Orders {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Orders in it.
     pub count: usize,
     /// The orders.
     pub orders: Vec<OrderAnswer>,
-    /// Whether there are more than were asked for.
+    /// Whether there are older ones.
     pub more: bool,
+    /// Ask again with this as `before` for older orders; none at the end.
+    pub next: Option<i64>,
 }
 
 /// One order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OrderAnswer {
+    /// The ledger's row.
+    pub id: i64,
     /// The account.
     pub account: String,
     /// The venue's space.
@@ -37,6 +42,7 @@ pub struct OrderAnswer {
     /// The id that the trader's bot gave it.
     pub client_order_id: Option<String>,
     /// `BUY` or `SELL`.
+    #[schemars(schema_with = "crate::words::trade_side")]
     pub side: &'static str,
     /// `limit`, `market`, empty, or the venue's word.
     #[serde(rename = "type")]
@@ -58,39 +64,42 @@ pub struct OrderAnswer {
     /// Whether the venue was asked for it and no longer has it.
     pub gone: bool,
     /// When the venue took it.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When it last changed.
+    #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
     /// When it was last seen at the venue, in venue time.
+    #[schemars(extend("format" = "date-time"))]
     pub checked_at: String,
 }
 
-/// The open orders, of one account or of all. A limit beyond [`ROWS_MAX`] becomes [`ROWS_MAX`].
+/// The newest open orders that pass a filter. A limit beyond [`ROWS_MAX`] becomes [`ROWS_MAX`].
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn orders(
-    reader: &Reader,
-    account: Option<&AccountName>,
-    limit: u32,
-    now: HostTime,
-) -> Result<Orders, LedgerError> {
-    let limit = limit.clamp(1, ROWS_MAX);
-    let mut rows = reader.orders(account, limit + 1)?;
+pub fn orders(reader: &Reader, filter: &OrderFilter, now: HostTime) -> Result<Orders, LedgerError> {
+    let limit = filter.limit.clamp(1, ROWS_MAX);
+    let mut rows = reader.orders_page(&OrderFilter {
+        limit: limit + 1,
+        ..filter.clone()
+    })?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
     rows.truncate(wanted);
     Ok(Orders {
         timestamp: time_text::host(now),
         count: rows.len(),
-        orders: rows.iter().map(order).collect(),
+        next: rows.last().filter(|_| more).map(|(id, _)| *id),
+        orders: rows.iter().map(|(id, known)| order(*id, known)).collect(),
         more,
     })
 }
 
-fn order(known: &OrderFact) -> OrderAnswer {
+fn order(id: i64, known: &OrderFact) -> OrderAnswer {
     let order = &known.order;
     OrderAnswer {
+        id,
         account: order.market.account.to_string(),
         category: order.market.category.to_string(),
         symbol: order.market.symbol.to_string(),

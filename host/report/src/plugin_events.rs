@@ -4,12 +4,14 @@ use crate::table::{Column, Look, or_dash, render};
 use crate::{Answer, ROWS_MAX, time_text};
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{LedgerError, Reader};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Plugin events, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PluginEvents {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Events in it.
     pub count: usize,
@@ -18,11 +20,12 @@ pub struct PluginEvents {
 }
 
 /// One plugin event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PluginEventAnswer {
     /// Rises with every event.
     pub id: i64,
     /// When, in this machine's clock.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// The plugin.
     pub plugin: String,

@@ -7,13 +7,15 @@ use crate::table::{Column, Look, facts, or_dash, render};
 use crate::{Answer, time_text};
 use fillsync_core::time::HostTime;
 use fillsync_ledger::{LedgerError, LedgerStatus, Reader};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
 
 /// The ledger at a glance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Status {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// The database.
     pub database: Database,
@@ -42,7 +44,7 @@ pub struct Status {
 }
 
 /// The database file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Database {
     /// Where it is.
     pub path: String,
@@ -53,7 +55,7 @@ pub struct Database {
 }
 
 /// The messages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Outbox {
     /// Messages sent.
     pub sent: u64,
@@ -66,18 +68,19 @@ pub struct Outbox {
 }
 
 /// One channel with waiting messages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChannelStatus {
     /// The channel.
     pub channel: String,
     /// Messages waiting.
     pub pending: u64,
     /// When the first of them may be tried.
+    #[schemars(extend("format" = "date-time"))]
     pub next_at: String,
 }
 
 /// One account at a glance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountStatus {
     /// The account.
     pub account: String,
@@ -88,6 +91,7 @@ pub struct AccountStatus {
     /// Rows of every class.
     pub executions: u64,
     /// When the newest fill happened.
+    #[schemars(extend("format" = "date-time"))]
     pub last_fill_at: Option<String>,
     /// Gaps that are not resolved.
     pub gaps: u64,

@@ -6,11 +6,12 @@
 use crate::time_text;
 use fillsync_core::id::AccountName;
 use fillsync_core::time::HostTime;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// How an account's stream is. Coverage comes from polling alone: a stream only makes it faster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StreamState {
     /// None is wanted.
@@ -60,11 +61,12 @@ pub struct StreamHealth {
 }
 
 /// An account's stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StreamAnswer {
     /// How it is.
     pub state: StreamState,
     /// Since when.
+    #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
     /// Why it is not live, where something failed.
     pub reason: Option<String>,

@@ -57,6 +57,7 @@ impl Answers<'_> {
     ) -> anyhow::Result<()> {
         let filter = FillFilter {
             account: which.account,
+            among: None,
             symbol: which.symbol,
             from: which.since,
             to: which.until,
@@ -71,8 +72,8 @@ impl Answers<'_> {
     pub(super) fn counts(&self, group: Option<&GroupName>, limit: u32) -> anyhow::Result<String> {
         let filter = CountFilter {
             group: group.cloned(),
-            symbol: None,
             limit,
+            ..CountFilter::default()
         };
         let now = SystemClock.now();
         self.written(&fillsync_report::counts(&self.reader()?, &filter, now)?)
@@ -114,11 +115,9 @@ impl Answers<'_> {
 
     pub(super) fn divergences(&self, all: bool) -> anyhow::Result<()> {
         let filter = DivergenceFilter {
-            group: None,
-            account: None,
-            symbol: None,
             open_only: !all,
             limit: fillsync_report::ROWS_MAX,
+            ..DivergenceFilter::default()
         };
         let now = SystemClock.now();
         self.print(&fillsync_report::divergences(

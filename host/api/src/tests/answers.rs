@@ -1,7 +1,7 @@
 //! Every endpoint answers in its shape.
 
 use super::client::{Daemon, Reply, Server};
-use crate::{ENDPOINTS, Limits};
+use crate::{Limits, paths};
 
 fn shape(reply: &Reply) -> serde_json::Value {
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -87,6 +87,12 @@ async fn the_other_questions_answer_in_their_shapes() {
         ("plugins", "/plugins"),
         ("orders", "/orders?account=mirror"),
         ("events", "/events?limit=1"),
+        ("groups", "/groups"),
+        ("outbox", "/outbox"),
+        (
+            "timeline",
+            "/timeline?since=2027-01-15T07:00:00Z&until=2027-01-15T09:00:00Z",
+        ),
     ] {
         insta::assert_json_snapshot!(name, shape(&server.get(path).await));
     }
@@ -189,14 +195,14 @@ async fn performance_is_narrowed_by_group_side_and_currency() {
     }
     let desk = shape(&server.get("/performance").await);
     assert_eq!(desk["by_group"]["desk"]["trades"], 2);
-    for (wrong, remedy) in [
-        ("group=nosuch", "the groups are desk"),
-        ("side=up", "give side=long or side=short"),
+    for (status, wrong, remedy) in [
+        (404, "group=nosuch", "the groups are desk"),
+        (400, "side=up", "give side=long or side=short"),
     ] {
         let reply = server.get(&format!("/performance?{wrong}")).await;
         assert_eq!(
             (reply.status, reply.json()["remedy"].as_str()),
-            (400, Some(remedy))
+            (status, Some(remedy))
         );
     }
 }
@@ -239,20 +245,46 @@ async fn metrics_are_prometheus_text() {
     insta::assert_snapshot!("metrics", lines.join("\n"));
 }
 
+/// The table of routes and the description are one list, so what could differ is what the server does.
 #[tokio::test]
-async fn the_index_lists_every_endpoint_and_every_endpoint_answers() {
+async fn every_endpoint_answers_and_what_is_not_there_says_what_is() {
     let server = Server::start().await;
-    let index = server.get("/").await;
-    assert_eq!(index.status, 200);
-    for (path, _) in ENDPOINTS {
-        assert!(
-            index
-                .body
-                .lines()
-                .any(|line| line.split(' ').next() == Some(path)),
-            "{path}: {index:?}"
-        );
-        assert_eq!(server.get(path).await.status, 200, "{path}");
+    for path in paths() {
+        if path != "/events/stream" {
+            assert_eq!(server.get(path).await.status, 200, "{path}");
+        }
+    }
+    let nowhere = server.get("/nowhere").await.json();
+    let listed = nowhere["endpoints"].as_array().unwrap();
+    assert_eq!(listed.len(), paths().len());
+}
+
+#[tokio::test]
+async fn lists_are_narrowed_by_group_symbol_and_time() {
+    let server = Server::start().await;
+    for (path, count) in [
+        ("/fills?group=desk", 6),
+        ("/fills?group=desk&account=main&symbol=ARBUSDT", 2),
+        ("/fills?group=desk&account=bot", 0),
+        ("/orders?group=desk&symbol=GTCUSDT", 1),
+        ("/orders?until=2027-01-15T08:00:05Z", 0),
+        ("/alerts?since=2027-01-15T08:00:11Z", 1),
+        ("/alerts?until=2027-01-15T08:00:11Z", 0),
+        ("/events?event=fills_synchronized&group=desk", 1),
+        ("/events?until=2027-01-15T08:01:01Z", 0),
+        ("/counts?account=mirror&since=2027-01-15T08:00:11Z", 1),
+        ("/counts?until=2027-01-15T08:00:11Z", 0),
+        ("/divergences?account=mirror&since=2027-01-15T08:00:11Z", 1),
+        ("/divergences?until=2027-01-15T08:00:11Z", 0),
+        ("/outbox?state=sent&channel=ops", 1),
+        ("/outbox?state=dead", 0),
+    ] {
+        assert_eq!(shape(&server.get(path).await)["count"], count, "{path}");
+    }
+    for path in ["/fills", "/orders", "/performance", "/timeline", "/groups"] {
+        let reply = server.get(&format!("{path}?group=nosuch")).await;
+        assert_eq!(reply.status, 404, "{path}");
+        assert_eq!(reply.json()["remedy"], "the groups are desk");
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::sample;
 use crate::{
-    AccountHealth, ApiState, Health, Limits, Live, PluginTally, StreamHealth, StreamState, Streams,
-    serve_within,
+    AccountHealth, ApiState, GroupPlan, Health, Limits, Live, PluginTally, StreamHealth,
+    StreamState, Streams, serve_within,
 };
-use fillsync_core::id::{AccountName, GroupName};
+use fillsync_core::id::GroupName;
 use fillsync_core::time::HostTime;
+use fillsync_core::view::Role;
 use fillsync_ledger::Ledger;
 use secrecy::SecretString;
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,7 +45,15 @@ impl Live for Daemon {
     }
 
     fn plugins(&self) -> serde_json::Value {
-        serde_json::json!([{ "name": "max-count", "kind": "strategy" }])
+        serde_json::json!([{
+            "name": "max-count", "state": "active", "aside_until": null, "calls": 7, "failures": 1,
+            "failures_in_a_row": 0, "last_error": null, "last_rejection": null,
+            "active": {
+                "own_name": "max-count", "kind": "strategy", "version": "1.0.0", "summary": "The largest.",
+                "sha256": "ab", "settings_sha256": "cd", "source": "embedded", "generation": 1,
+                "loaded_at": "2027-01-15T08:00:00.000000Z", "remarks": [],
+            },
+        }])
     }
 
     fn plugin_tallies(&self) -> Vec<PluginTally> {
@@ -90,9 +98,17 @@ impl Live for Daemon {
         [(sample::account("main"), health)].into()
     }
 
-    fn groups(&self) -> BTreeMap<GroupName, Vec<AccountName>> {
-        let members = vec![sample::account("main"), sample::account("mirror")];
-        [(GroupName::new("desk").unwrap(), members)].into()
+    fn groups(&self) -> Vec<GroupPlan> {
+        vec![GroupPlan {
+            name: GroupName::new("desk").unwrap(),
+            strategy: Some("max-count".to_owned()),
+            members: vec![
+                (sample::account("main"), Role::Main),
+                (sample::account("mirror"), Role::Mirror),
+            ],
+            settle_ms: 3_000,
+            deadline_ms: 30_000,
+        }]
     }
 }
 
@@ -155,6 +171,15 @@ impl Server {
     pub(crate) async fn get_with(&self, path: &str, lines: &str) -> Reply {
         self.send(&format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{lines}\r\n",
+            self.address
+        ))
+        .await
+    }
+
+    /// Asks for something to be done, with more header lines.
+    pub(crate) async fn post_with(&self, path: &str, lines: &str) -> Reply {
+        self.send(&format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 0\r\n{lines}\r\n",
             self.address
         ))
         .await

@@ -2,18 +2,22 @@
 
 use super::client::{Daemon, Server};
 use crate::guard::is_this_machine;
-use crate::{BindError, ENDPOINTS, Limits, bind, serve};
+use crate::{BindError, Limits, bind, paths, serve};
 use secrecy::SecretString;
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
 #[tokio::test]
-async fn without_the_token_nothing_but_health_is_answered() {
+async fn without_the_token_nothing_but_health_and_the_empty_page_is_answered() {
     let server = Server::with(Some(TOKEN), Limits::default(), Daemon::WELL).await;
-    for (path, _) in ENDPOINTS {
+    for path in paths() {
         let reply = server.get(path).await;
         if path == "/health" || path == "/ready" {
             assert_eq!(reply.status, 200, "{path}");
+        } else if path == "/" || path.starts_with("/app") {
+            // The page itself holds nothing, and who wants to sign in needs it.
+            assert_eq!(reply.status, 200, "{path}");
+            assert!(!reply.body.contains("m-1"), "{path}");
         } else {
             assert_eq!(reply.status, 401, "{path}");
             assert!(

@@ -15,6 +15,8 @@ const BRIEF: Limits = Limits {
     drain_wait: Duration::from_millis(300),
     head_bytes_max: 8 * 1024,
     body_bytes_max: 64 * 1024,
+    listeners_max: 2,
+    listener_life: Duration::from_secs(240),
 };
 
 #[tokio::test]
@@ -89,15 +91,16 @@ async fn a_wrong_question_names_what_is_right() {
 }
 
 #[tokio::test]
-async fn only_reading_is_understood() {
+async fn where_nothing_can_be_done_only_reading_is_understood() {
     let server = Server::start().await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
         let text = format!(
-            "{method} /fills HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            "{method} /fills HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\
+             X-Fillsync-Intent: act\r\n\r\n"
         );
         let reply = server.send(&text).await;
         assert_eq!(reply.status, 405, "{method}");
-        assert!(reply.has("allow: get, head"), "{reply:?}");
+        assert!(reply.has("allow: get,head"), "{reply:?}");
     }
     let head = server
         .send("HEAD /fills HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -3,9 +3,12 @@
 
 mod answers;
 mod client;
+mod described;
 mod exposition;
+mod forged;
 mod guarded;
 mod hostile;
+mod listening;
 // The report's own story, so that both tell of the same ledger.
 #[path = "../../../report/src/tests/sample.rs"]
 #[allow(dead_code)]

@@ -166,23 +166,25 @@ pub(crate) fn divergences(connection: &Connection, open_only: bool) -> Read<Vec<
         connection,
         "SELECT * FROM divergence WHERE NOT ?1 OR resolved_at IS NULL ORDER BY first_at DESC, id DESC",
         params![open_only],
-        |row| {
-            let divergence = DivergenceRow {
-                symbol: id(row, "symbol")?,
-                side: named(row, "side", PositionSide::from_name)?,
-                cycle: count(row, "cycle")?,
-                slot_key: get(row, "slot_key")?,
-                account: id(row, "account")?,
-                truth: named(row, "truth", Truth::from_name)?,
-                first_at: venue_time(row, "first_at")?,
-                confirmed_at: venue_time_or_none(row, "confirmed_at")?,
-                resolved_at: venue_time_or_none(row, "resolved_at")?,
-                alert_identity: get(row, "alert_identity")?,
-            };
-            Ok(StoredDivergence {
-                group: id(row, "group_name")?,
-                divergence,
-            })
-        },
+        divergence_row,
     )
+}
+
+pub(crate) fn divergence_row(row: &Row<'_>) -> Read<StoredDivergence> {
+    let divergence = DivergenceRow {
+        symbol: id(row, "symbol")?,
+        side: named(row, "side", PositionSide::from_name)?,
+        cycle: count(row, "cycle")?,
+        slot_key: get(row, "slot_key")?,
+        account: id(row, "account")?,
+        truth: named(row, "truth", Truth::from_name)?,
+        first_at: venue_time(row, "first_at")?,
+        confirmed_at: venue_time_or_none(row, "confirmed_at")?,
+        resolved_at: venue_time_or_none(row, "resolved_at")?,
+        alert_identity: get(row, "alert_identity")?,
+    };
+    Ok(StoredDivergence {
+        group: id(row, "group_name")?,
+        divergence,
+    })
 }

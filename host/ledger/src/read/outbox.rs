@@ -5,7 +5,7 @@ use crate::error::LedgerError;
 use crate::rows::{AlertFilter, Delivery, OutboxRow, PendingChannel, StoredAlert};
 use fillsync_core::alert::Severity;
 use fillsync_core::id::{AccountName, ChannelName, GroupName, Symbol};
-use fillsync_core::time::HostTime;
+use fillsync_core::time::{HostTime, VenueTime};
 use rusqlite::{Connection, Row, params};
 
 type Read<T> = Result<T, LedgerError>;
@@ -135,6 +135,7 @@ pub(crate) fn alerts(
          WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR symbol = ?3)
              AND (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR identity = ?5) AND (?6 IS NULL OR id < ?6)
              AND (?8 IS NULL OR json_extract(json, '$.position') = ?8 AND json_extract(json, '$.cycle') = ?9)
+             AND at >= ?10 AND at < ?11
          ORDER BY id DESC LIMIT ?7",
         params![
             filter.group.as_ref().map(GroupName::as_str),
@@ -146,6 +147,8 @@ pub(crate) fn alerts(
             limit,
             filter.cycle.map(|(side, _)| side.as_str()),
             filter.cycle.map(|(_, ordinal)| whole(ordinal)).transpose()?,
+            filter.from.map_or(i64::MIN, VenueTime::us),
+            filter.to.map_or(i64::MAX, VenueTime::us),
         ],
         |row| {
             Ok(StoredAlert {

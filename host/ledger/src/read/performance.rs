@@ -163,7 +163,7 @@ fn changes(connection: &Connection, after: i64) -> Read<CycleChanges> {
     })
 }
 
-fn sums(row: &rusqlite::Row<'_>) -> Read<CycleSums> {
+pub(super) fn sums(row: &rusqlite::Row<'_>) -> Read<CycleSums> {
     Ok(CycleSums {
         side: named(row, "side", PositionSide::from_name)?,
         start: named(row, "start", codec::start_from_name)?,

@@ -10,6 +10,7 @@ mod crash;
 mod files;
 mod groups;
 mod laws;
+mod lists;
 mod migrations;
 mod pages;
 mod proofs;
@@ -77,6 +78,8 @@ pub(crate) fn dump(path: &std::path::Path) -> String {
         "SELECT account, category, symbol, order_id, shown FROM order_ahead JOIN market ON market.id = market_id
          ORDER BY account, category, symbol, order_id",
         "SELECT * FROM coverage ORDER BY account, category, from_at",
+        "SELECT hour, account, category, symbol, fills FROM fill_hour JOIN market ON market.id = fill_hour.market_id
+         ORDER BY hour, account, category, symbol",
         "SELECT name, scope, value FROM tally WHERE name IN ('executions', 'fills', 'last_fill_at') ORDER BY name, scope",
     ] {
         let mut statement = connection.prepare(sql).unwrap();

@@ -5,13 +5,15 @@
 use super::{PerformanceCoverage, number};
 use crate::{ExactNumber, time_text};
 use fillsync_core::performance::{Drawdown, Figures};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What closed cycles earned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PerformanceAnswer {
     /// When the answer was made.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// `No closed trades yet`, where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +50,7 @@ pub struct PerformanceAnswer {
 }
 
 /// The sums over all trades, under the seed's names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Overall {
     /// Closed cycles with a known result.
     pub total_trades: u64,
@@ -83,7 +85,7 @@ pub struct Overall {
 }
 
 /// The sums of one part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Share {
     /// Trades.
     pub trades: u64,
@@ -116,18 +118,20 @@ pub struct Share {
 }
 
 /// A fall of the sum of closed trades.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DrawdownAnswer {
     /// How deep.
     pub amount: ExactNumber,
     /// When the highest point before was reached; null where that is the beginning.
+    #[schemars(extend("format" = "date-time"))]
     pub from: Option<String>,
     /// When the deepest point was reached.
+    #[schemars(extend("format" = "date-time"))]
     pub to: String,
 }
 
 /// What was realised in one currency, after the fees in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct RealisedShare {
     /// By closed trades; the same both ways.
     pub closed: ExactNumber,
@@ -142,7 +146,7 @@ pub struct RealisedShare {
 }
 
 /// An open cycle that has exits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OpenAnswer {
     /// The account.
     pub account: String,
@@ -151,8 +155,10 @@ pub struct OpenAnswer {
     /// The venue's symbol.
     pub symbol: String,
     /// `long` or `short`.
+    #[schemars(schema_with = "crate::words::side")]
     pub side: &'static str,
     /// When it began.
+    #[schemars(extend("format" = "date-time"))]
     pub opened_at: String,
     /// What is held.
     pub quantity: String,

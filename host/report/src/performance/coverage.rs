@@ -14,11 +14,12 @@ use fillsync_core::cycle::CycleStart;
 use fillsync_core::id::{AccountName, Category, Symbol};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{KnownGap, LedgerError, Reader};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether the facts behind the sums are complete.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PerformanceCoverage {
     /// True when all of the asked range is proven of every account that is asked about, and every
     /// result can be said.
@@ -37,7 +38,7 @@ pub struct PerformanceCoverage {
 }
 
 /// One reason why sums are not complete.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct IncompletePart {
     /// The account.
     pub account: String,

@@ -7,12 +7,14 @@
 //! `coverage` says, for each account, category and symbol, what is not proven of the asked range.
 
 mod answer;
+mod closed;
 mod coverage;
 mod sums;
 mod table;
 mod trades;
 
 pub use answer::{DrawdownAnswer, OpenAnswer, Overall, PerformanceAnswer, RealisedShare, Share};
+pub use closed::{ClosedTrade, closed_trades};
 pub use coverage::{IncompletePart, PerformanceCoverage};
 pub use trades::{TRADES_KEPT_MAX, Trades};
 
@@ -25,7 +27,8 @@ use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{CycleFilter, LedgerError, Reader};
 use std::collections::BTreeMap;
 use sums::{Part, Sums};
-use trades::{DOLLAR_CLASS, Line, OpenCycle, Trade};
+pub(crate) use trades::DOLLAR_CLASS;
+use trades::{Line, OpenCycle, Trade};
 
 /// Which cycles to sum; every field but `members` narrows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -67,6 +70,23 @@ impl From<&Self> for PerformanceFilter {
 }
 
 impl PerformanceFilter {
+    /// The accounts that pass; none where all do.
+    pub(crate) fn accounts(&self) -> Option<Vec<AccountName>> {
+        let account = self.account.iter().cloned();
+        match &self.group {
+            None if self.account.is_none() => None,
+            None => Some(account.collect()),
+            Some(group) => {
+                let members = self.members.get(group).into_iter().flatten().cloned();
+                Some(
+                    members
+                        .filter(|account| self.takes_account(account))
+                        .collect(),
+                )
+            }
+        }
+    }
+
     fn takes(&self, trade: &Trade) -> bool {
         self.from.is_none_or(|from| trade.closed_at >= from)
             && self.to.is_none_or(|to| trade.closed_at < to)

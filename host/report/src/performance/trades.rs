@@ -30,23 +30,23 @@ const FILTERS_KEPT_MAX: usize = 4;
 pub const TRADES_KEPT_MAX: usize = 2_000_000;
 
 /// The class of currencies that are added up as one.
-pub(super) const DOLLAR_CLASS: &str = "dollars";
+pub(crate) const DOLLAR_CLASS: &str = "dollars";
 
 /// One position of one market, with the names under which it is summed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pub(super) market: Market,
     pub(super) lane: Lane,
     pub(super) rule: BookRule,
     pub(super) account: Arc<str>,
     pub(super) symbol: Arc<str>,
-    pub(super) currency: Arc<str>,
+    pub(crate) currency: Arc<str>,
     /// The currency, or [`DOLLAR_CLASS`].
-    pub(super) class: Arc<str>,
+    pub(crate) class: Arc<str>,
 }
 
 impl Line {
-    fn new(market: Market, lane: Lane) -> Self {
+    pub(super) fn new(market: Market, lane: Lane) -> Self {
         let rule = BookRule::of(&market.category, &market.symbol);
         let currency: Arc<str> = currency_of(rule, &market.symbol).into();
         let class = class_of(&currency).into();
@@ -254,6 +254,23 @@ impl Trades {
         sums
     }
 
+    /// The results of closed trades that pass a filter, in the order of their close; those that cannot
+    /// be said are left out.
+    pub(crate) fn results<'a>(
+        &'a self,
+        filter: &'a PerformanceFilter,
+    ) -> impl Iterator<Item = (&'a Line, VenueTime, Money)> {
+        let from = filter.from.map_or(0, |from| {
+            self.closed.partition_point(|trade| trade.closed_at < from)
+        });
+        let to = filter.to.map_or(self.closed.len(), |to| {
+            self.closed.partition_point(|trade| trade.closed_at < to)
+        });
+        let range = self.closed.get(from..to.max(from)).unwrap_or_default();
+        let trades = range.iter().filter(|trade| filter.takes(trade));
+        trades.filter_map(|trade| Some((&*trade.line, trade.closed_at, trade.net?)))
+    }
+
     /// The open cycles that pass a filter, in the order of their names.
     pub(super) fn open(&self, filter: &PerformanceFilter) -> Vec<&OpenCycle> {
         let mut open: Vec<_> = self
@@ -277,7 +294,7 @@ impl Trades {
     }
 }
 
-fn trade(
+pub(super) fn trade(
     reader: &Reader,
     key: CycleKey,
     line: Arc<Line>,

@@ -4,14 +4,18 @@
 mod kept;
 mod sample;
 
-use crate::counts::CountFilter;
-use crate::divergences::DivergenceFilter;
 use crate::{
-    Answer, Look, ROWS_DEFAULT, ROWS_MAX, StreamHealth, StreamState, Streams, rows_wanted,
+    Answer, GroupFilter, GroupPlan, Look, PerformanceFilter, ROWS_DEFAULT, ROWS_MAX, StreamHealth,
+    StreamState, Streams, TimelineFilter, Trades, rows_wanted,
 };
 use fillsync_core::execution::{Side, VenueKind};
-use fillsync_ledger::{AlertFilter, CycleFilter, FillFilter, LedgerError, PageRecord, Reader};
-use sample::{NOW, account, empty, execution, page, story};
+use fillsync_core::id::{GroupName, Symbol};
+use fillsync_core::view::Role;
+use fillsync_ledger::{
+    AlertFilter, CountFilter, CycleFilter, DivergenceFilter, EventFilter, FillFilter, LedgerError,
+    OrderFilter, OutboxFilter, PageRecord, Reader,
+};
+use sample::{NOW, account, at, empty, execution, page, story};
 
 /// Both forms of an answer. The JSON is laid out by hand, because a value would lose exact numbers.
 fn both(answer: &impl Answer) -> String {
@@ -332,8 +336,10 @@ fn orders_are_those_that_are_open() {
         "orders",
         both(&asked(|reader| crate::orders(
             reader,
-            None,
-            ROWS_DEFAULT,
+            &OrderFilter {
+                limit: ROWS_DEFAULT,
+                ..OrderFilter::default()
+            },
             NOW
         )))
     );
@@ -341,7 +347,12 @@ fn orders_are_those_that_are_open() {
 
 #[test]
 fn events_carry_their_fields_as_json() {
-    let answer = asked(|reader| crate::events(reader, ROWS_DEFAULT, None, NOW));
+    let filter = |after| EventFilter {
+        after,
+        limit: ROWS_DEFAULT,
+        ..EventFilter::default()
+    };
+    let answer = asked(move |reader| crate::events(reader, &filter(None), NOW));
     assert!(
         answer
             .json()
@@ -350,7 +361,7 @@ fn events_carry_their_fields_as_json() {
     );
     insta::assert_snapshot!("events", both(&answer));
     let next = answer.next;
-    let later = asked(move |reader| crate::events(reader, ROWS_DEFAULT, next, NOW));
+    let later = asked(move |reader| crate::events(reader, &filter(next), NOW));
     assert_eq!((later.count, later.next), (0, next));
 }
 
@@ -394,4 +405,108 @@ fn a_wish_for_rows_stays_in_bounds() {
     assert_eq!(rows_wanted(Some(7)), 7);
     assert_eq!(rows_wanted(Some(1_000_000_000)), ROWS_MAX);
     assert_eq!(rows_wanted(Some(u64::MAX)), ROWS_MAX);
+}
+
+fn desk() -> Vec<GroupPlan> {
+    let member = |name: &str, role| (account(name), role);
+    vec![GroupPlan {
+        name: GroupName::new("desk").unwrap(),
+        strategy: Some("max-count".to_owned()),
+        members: vec![
+            member("bot", Role::Observer),
+            member("mirror", Role::Mirror),
+            member("main", Role::Main),
+        ],
+        settle_ms: 3_000,
+        deadline_ms: 30_000,
+    }]
+}
+
+#[test]
+fn groups_stand_side_by_side_slot_by_slot() {
+    let filter = GroupFilter {
+        limit: 5,
+        ..GroupFilter::default()
+    };
+    let answer = asked(move |reader| crate::groups(reader, &desk(), &filter, NOW));
+    let cycle = &answer.groups[0].cycles[0];
+    // Three values, and main first.
+    let values: Vec<_> = cycle
+        .accounts
+        .iter()
+        .map(|one| (&*one.account, one.detected, one.shown, one.truth))
+        .collect();
+    assert_eq!(
+        values,
+        [
+            ("main", 2, Some(2), "aligned"),
+            ("mirror", 0, Some(2), "lagging")
+        ]
+    );
+    assert_eq!((cycle.truth, cycle.divergences.len()), ("lagging", 1));
+    insta::assert_snapshot!("groups", both(&answer));
+    let other = GroupFilter {
+        symbol: Some(Symbol::new("OPUSDT").unwrap()),
+        limit: 5,
+        ..GroupFilter::default()
+    };
+    let answer = asked(move |reader| crate::groups(reader, &desk(), &other, NOW));
+    assert_eq!(answer.groups[0].cycles.len(), 0);
+}
+
+#[test]
+fn messages_say_what_became_of_them() {
+    let answer = asked(|reader| crate::messages(reader, &messages(None), NOW));
+    insta::assert_snapshot!("messages", both(&answer));
+    for (state, wanted) in [("sent", 1), ("pending", 1), ("dead", 0)] {
+        let answer = asked(move |reader| crate::messages(reader, &messages(Some(state)), NOW));
+        assert_eq!(answer.count, wanted, "{state}");
+    }
+}
+
+fn messages(state: Option<&str>) -> OutboxFilter {
+    OutboxFilter {
+        state: state.map(str::to_owned),
+        limit: ROWS_DEFAULT,
+        ..OutboxFilter::default()
+    }
+}
+
+/// What is drawn must be what is told: the sums of the steps are those of `/performance` and `/fills`.
+#[test]
+fn the_timeline_adds_up_to_what_the_others_say() {
+    fn of(what: PerformanceFilter) -> TimelineFilter {
+        TimelineFilter {
+            what,
+            from: at(-2 * 3_600),
+            to: at(2 * 3_600),
+        }
+    }
+    let everything = of(PerformanceFilter::default());
+    let answer = asked(move |reader| Trades::default().timeline(reader, &everything, NOW));
+    let sums = asked(|reader| crate::performance(reader, PerformanceFilter::default(), NOW));
+    assert_eq!(answer.steps.len(), 4);
+    assert_eq!(answer.fills, 8);
+    assert_eq!(answer.pnl, sums.overall.total_pnl);
+    assert_eq!(answer.trades, sums.overall.total_trades);
+    assert_eq!(answer.steps[2].fills, 8);
+    assert_eq!(answer.steps[3].pnl_total, answer.pnl);
+    for name in ["main", "mirror", "bot"] {
+        let narrowed = || PerformanceFilter {
+            account: Some(account(name)),
+            ..PerformanceFilter::default()
+        };
+        let timeline =
+            asked(move |reader| Trades::default().timeline(reader, &of(narrowed()), NOW));
+        let fills = asked(move |reader| {
+            let filter = FillFilter {
+                account: Some(account(name)),
+                ..any_fill()
+            };
+            crate::fills(reader, &filter, NOW)
+        });
+        assert_eq!(timeline.fills, fills.count as u64, "{name}");
+        let sums = asked(move |reader| crate::performance(reader, narrowed(), NOW));
+        assert_eq!(timeline.pnl, sums.overall.total_pnl, "{name}");
+    }
 }

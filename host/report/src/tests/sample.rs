@@ -12,13 +12,15 @@ use fillsync_core::execution::{Execution, ExecutionClass, Fee, Side, Source, Ven
 use fillsync_core::id::{
     AccountName, Category, ChannelName, Currency, ExecutionId, GroupName, Market, OrderId, Symbol,
 };
+use fillsync_core::leg::LegState;
 use fillsync_core::order::{Lane, Order, OrderKind, OrderStatus, PositionSide, StopKind};
+use fillsync_core::slot::SlotMatch;
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_core::truth::Truth;
-use fillsync_core::view::Role;
+use fillsync_core::view::{CountsWhen, Role, View, ViewLeg, ViewMember, ViewSlot};
 use fillsync_ledger::{
-    AlertRow, CountRow, Decisions, DivergenceRow, EventRow, Gap, Ledger, PageRecord,
-    PluginEventRow, Proven,
+    AlertRow, CountRow, DecisionOutcome, DecisionRow, Decisions, DivergenceRow, EventRow, Gap,
+    GroupCycleRow, Ledger, PageRecord, PluginEventRow, Proven,
 };
 
 /// 2027-01-15T08:00:00Z
@@ -327,11 +329,99 @@ pub(crate) fn alert() -> Alert {
     }
 }
 
+/// The group's cycle, which is still open.
+fn cycle() -> GroupCycleRow {
+    GroupCycleRow {
+        symbol: Symbol::new("GTCUSDT").unwrap(),
+        side: PositionSide::Short,
+        ordinal: 12,
+        opened_at: at(10),
+        closed_at: None,
+        settled: false,
+        members: Vec::new(),
+    }
+}
+
+/// The decision about main's second fill, with the view that it was made from.
+fn decision() -> DecisionRow {
+    let leg = |slot: u32, state: LegState, filled: &str, truth: Truth| ViewLeg {
+        slot,
+        state,
+        filled_quantity: Quantity::parse(filled).unwrap(),
+        quantity: Quantity::parse("150").unwrap(),
+        counted: state == LegState::Filled,
+        truth,
+    };
+    let member = |who: &str, role: Role, detected: u32, legs: Vec<ViewLeg>| ViewMember {
+        account: account(who),
+        role,
+        detected,
+        known: true,
+        at_least: false,
+        coverage_to: Some(at(41)),
+        shown_before: None,
+        legs,
+    };
+    let slot = |ordinal: u32, price: &str| ViewSlot {
+        ordinal,
+        reference_price: Some(Price::parse(price).unwrap()),
+        matched_by: SlotMatch::Rank,
+        confidence: 90,
+    };
+    let view = View {
+        group: GroupName::new("desk").unwrap(),
+        symbol: Symbol::new("GTCUSDT").unwrap(),
+        side: PositionSide::Short,
+        cycle: 12,
+        as_of: at(11),
+        counts_when: CountsWhen::Filled,
+        slots: vec![slot(1, "0.2215"), slot(2, "0.223")],
+        members: vec![
+            member(
+                "mirror",
+                Role::Mirror,
+                0,
+                vec![leg(1, LegState::Open, "0", Truth::Lagging)],
+            ),
+            member(
+                "main",
+                Role::Main,
+                2,
+                vec![
+                    leg(1, LegState::Filled, "150", Truth::Aligned),
+                    leg(2, LegState::Filled, "150", Truth::Aligned),
+                ],
+            ),
+        ],
+    };
+    DecisionRow {
+        symbol: Symbol::new("GTCUSDT").unwrap(),
+        side: PositionSide::Short,
+        cycle: 12,
+        moment: at(11),
+        revision: 0,
+        facts_hash: "facts".to_owned(),
+        view_hash: view.hash(),
+        view_json: serde_json::to_string(&view).unwrap(),
+        plugin: "max-count".to_owned(),
+        plugin_sha256: Some("ab".to_owned()),
+        settings_sha256: None,
+        outcome: DecisionOutcome::Answered,
+        error: None,
+        answer: Vec::new(),
+        fuel: Some(9),
+        took_us: Some(30),
+        decided_at: HostTime::from_us(NOON_US + 61_000_000),
+    }
+}
+
 async fn decided(ledger: &Ledger) {
     let mut decisions = Decisions::new(
         GroupName::new("desk").unwrap(),
         HostTime::from_us(NOON_US + 61_000_000),
     );
+    decisions.cycles = vec![cycle()];
+    decisions.decisions = vec![decision()];
     decisions.counts = vec![
         count("main", 2, 2, Truth::Aligned, None),
         count(
