@@ -13,6 +13,7 @@
 pub mod handmade;
 mod questions;
 
+#[allow(unused_imports, reason = "not every test asks")]
 pub use questions::*;
 
 use fillsync_core::id::PluginName;
