@@ -342,8 +342,10 @@ fn worked_then(
     member: &MemberCycle,
     opened_at: VenueTime,
 ) -> Result<(), Doubt> {
-    // What the venue no longer has may have ended at any time since it was last seen.
-    if leg.gone && leg.fills.is_empty() && leg.checked_at < Some(opened_at) {
+    // What the venue no longer has may have ended at any time since it was last seen; that it worked on
+    // until another's position opened is only believed for so long.
+    let seen_until = leg.checked_at.map(|at| at.plus(frame.rules.deadline));
+    if leg.gone && leg.fills.is_empty() && seen_until < Some(opened_at) {
         return Err(Doubt::AnotherTrade);
     }
     let knowledge = frame.facts.knowledge.get(&member.account);

@@ -277,13 +277,13 @@ fn an_order_that_the_venue_forgot_ties_no_trade_to_one_that_opened_since() {
         main.checked_ms = checked_ms;
         let mirror = Account::new("mirror").limit("L1", "0.2210");
         let mut facts = facts(
-            vec![main, mirror.fill("L1", 10_000)],
-            &[("main", 60_000), ("mirror", 60_000)],
+            vec![main, mirror.fill("L1", 50_000)],
+            &[("main", 90_000), ("mirror", 90_000)],
         );
         forget(&mut facts, "main-L1");
         judged(&rules, &facts, "main/main-L1", "mirror")
     };
     let another = (Truth::Unknown, Some(Doubt::AnotherTrade));
-    assert_eq!(look(9_999), another);
-    assert_eq!(look(10_000), (Truth::Aligned, None));
+    assert_eq!(look(19_999), another);
+    assert_eq!(look(20_000), (Truth::Aligned, None));
 }

@@ -205,7 +205,11 @@ impl Judge<'_> {
                 order.filled_before(self.history.accounts[account].data_begin_ms) > 0
             }),
             Some(Doubt::AnotherTrade) => {
-                !self.history.is_separated || !self.were_together(slot, member)
+                // When an order ended that the venue forgot, nobody can know.
+                let mut legs = cycle.members.iter().filter_map(|of| cycle.leg(slot, of));
+                !self.history.is_separated
+                    || !self.were_together(slot, member)
+                    || legs.any(|leg| leg.gone)
             }
             Some(Doubt::CannotCompare) => {
                 let is_sure =
