@@ -24,7 +24,8 @@ use fillsync_core::id::{AccountName, ChannelName};
 use fillsync_core::port::Clock;
 use fillsync_core::time::HostTime;
 use fillsync_ledger::Ledger;
-use fillsync_plugin_host::{PluginEngine, Registry};
+use fillsync_plugin_host::{CompilerProcess, PluginEngine, Registry};
+use fillsync_reload::Word;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -108,11 +109,13 @@ impl App {
         config: &Config,
         clock: Arc<dyn Clock>,
         surroundings: Surroundings,
+        compiler: Option<CompilerProcess>,
     ) -> anyhow::Result<Self> {
         let ledger = Ledger::open(&config.daemon.database)?;
-        let engine = PluginEngine::with_cache(&config.daemon.cache_dir).or_else(|error| {
+        let cache = Some(config.daemon.cache_dir.as_path());
+        let engine = PluginEngine::open(cache, compiler.clone()).or_else(|error| {
             tracing::warn!(event = "compile_cache_off", %error, "plugins are compiled at each start");
-            PluginEngine::new()
+            PluginEngine::open(None, compiler)
         })?;
         let plugins = Arc::new(Registry::new(engine.clone()));
         let wake = Wake::new();
@@ -130,8 +133,10 @@ impl App {
         let shelf = Shelf::new(
             engine,
             Arc::clone(&plugins),
+            ledger.clone(),
             Arc::clone(&clock),
             Arc::clone(&voice),
+            config,
         );
         Ok(Self {
             ledger,
@@ -204,8 +209,24 @@ impl App {
     }
 
     /// A plugin's file is gone: what runs stays.
-    pub fn plugin_gone(&mut self, stem: &str) {
-        self.shelf.gone(stem);
+    pub async fn plugin_gone(&mut self, stem: &str) {
+        let config = self.config.clone();
+        self.shelf.gone(&config, stem).await;
+    }
+
+    /// Somebody's word about plugins changed: the operator's lock, or a signature.
+    pub async fn plugin_word(&mut self, of: &Word, bytes: Option<Vec<u8>>) {
+        let config = self.config.clone();
+        match of {
+            Word::Lock => {
+                self.shelf.read_lock();
+                self.shelf.offer_all(&config).await;
+            }
+            Word::Signature(stem) => {
+                self.shelf.sign(stem, bytes);
+                self.shelf.offer_file(&config, stem).await;
+            }
+        }
     }
 
     /// Ends everything: polling first, then decisions, then messages under way.

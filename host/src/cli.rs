@@ -32,6 +32,7 @@ mod keys;
 mod paint;
 mod patience;
 mod plugin;
+mod plugin_store;
 mod progress;
 mod verify;
 mod watch;
@@ -287,6 +288,14 @@ enum Command {
         #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
         to: Option<PathBuf>,
     },
+    /// Compile the component on standard input, for the daemon that started this process.
+    #[command(hide = true)]
+    CompilePlugin {
+        /// Address space that it may take.
+        memory_bytes: u64,
+        /// Time that it may take.
+        time_ms: u64,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -366,6 +375,14 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    // A process that compiles does nothing else, and says how it went by its status alone.
+    if let Command::CompilePlugin {
+        memory_bytes,
+        time_ms,
+    } = arguments.command
+    {
+        return ExitCode::from(plugin_store::compile(memory_bytes, time_ms));
+    }
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         // Who reads the first lines of an answer and closes the pipe has what was wanted.
@@ -470,6 +487,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Export(wish) => export::export(&answers, wish),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { command, to } => documents::man(&command, to.as_deref()),
+        // `main` has done it already, and gave its own status.
+        Command::CompilePlugin { .. } => Ok(()),
     }
 }
 

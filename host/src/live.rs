@@ -191,7 +191,7 @@ fn in_words(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(fields) => {
             for (name, value) in fields {
-                let is_time = matches!(name.as_str(), "at" | "loaded_at" | "aside_until");
+                let is_time = matches!(name.as_str(), "at" | "loaded_at" | "aside_until" | "until");
                 match value.as_i64() {
                     Some(us) if is_time => *value = HostTime::from_us(us).to_string().into(),
                     _ => in_words(value),

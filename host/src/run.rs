@@ -14,6 +14,7 @@ use fillsync_api::ApiState;
 use fillsync_channel::Surroundings;
 use fillsync_config::Config;
 use fillsync_core::port::Clock;
+use fillsync_plugin_host::{CompileBounds, CompilerProcess};
 use fillsync_reload::{Change, WatchSettings, Watcher};
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -45,7 +46,13 @@ pub struct RunSettings {
     pub log: Option<LogSwitch>,
     /// Is told how the daemon is.
     pub supervisor: Supervisor,
+    /// The program that compiles plugin files in a process of its own when it is started as this
+    /// command is with [`COMPILE_COMMAND`]; none compiles them in this process.
+    pub compiler: Option<PathBuf>,
 }
+
+/// The command by which this program compiles one plugin and ends. Nobody types it.
+pub const COMPILE_COMMAND: &str = "compile-plugin";
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -60,6 +67,7 @@ pub async fn run(settings: RunSettings) -> anyhow::Result<()> {
         rescan,
         log,
         supervisor,
+        compiler,
     } = settings;
     let loaded = crate::app::load_config(&config_path)?;
     for warning in &loaded.warnings {
@@ -74,15 +82,17 @@ pub async fn run(settings: RunSettings) -> anyhow::Result<()> {
     if let Some(sink) = sink {
         surroundings.sink = sink;
     }
-    let mut app = App::open(&config, Arc::clone(&clock), surroundings)?;
+    let compiler = compiler.map(|program| compiler_process(program, &config));
+    let mut app = App::open(&config, Arc::clone(&clock), surroundings, compiler)?;
     let watching = watch_settings(&config_path, &config);
     let scanned = fillsync_reload::scan(&watching)?;
     for change in &scanned {
-        if let Change::Plugin {
-            name, path, bytes, ..
-        } = change
-        {
-            app.plugin_file(name, &file_name(path), bytes.clone()).await;
+        match change {
+            Change::Plugin {
+                name, path, bytes, ..
+            } => app.plugin_file(name, &file_name(path), bytes.clone()).await,
+            Change::Word { of, bytes, .. } => app.plugin_word(of, bytes.clone()).await,
+            _ => {}
         }
     }
     app.apply(&config).await?;
@@ -236,7 +246,8 @@ impl Following {
                 let file = file_name(&path);
                 self.app.plugin_file(&name, &file, bytes).await;
             }
-            Change::PluginGone { name } => self.app.plugin_gone(&name),
+            Change::PluginGone { name } => self.app.plugin_gone(&name).await,
+            Change::Word { of, bytes, .. } => self.app.plugin_word(&of, bytes).await,
             Change::Unreadable {
                 path,
                 reason,
@@ -335,7 +346,22 @@ fn watch_settings(config_path: &Path, config: &Config) -> WatchSettings {
         tracing::warn!(event = "plugin_dir_missing", plugin_dir = %config.daemon.plugin_dir.display(),
             "there is no such folder; only the plugins of the binary are used until the next start");
     }
-    WatchSettings::new(config_path, folder)
+    let mut watching = WatchSettings::new(config_path, folder);
+    watching.lock_file = Some(config.daemon.plugin_lock.clone());
+    watching
+}
+
+/// How a configuration bounds the program that compiles.
+#[must_use]
+pub fn compiler_process(program: PathBuf, config: &Config) -> CompilerProcess {
+    CompilerProcess {
+        program,
+        arguments: vec![COMPILE_COMMAND.into()],
+        bounds: CompileBounds {
+            memory_bytes: config.daemon.compile_memory.0,
+            time: config.daemon.compile_time,
+        },
+    }
 }
 
 fn file_name(path: &Path) -> String {

@@ -1,30 +1,52 @@
 //! The plugin files that were read, and their offering to the registry.
 //!
 //! A name's bytes are those of its file in the plugin folder, else those that the binary carries. A
-//! candidate is compiled and checked away from the loops; what is active stays until one stands, and
-//! stays when its file disappears (law 15). Every outcome is logged and kept as a row.
+//! candidate is judged away from the loops; what is active stays until one stands and nothing holds it,
+//! and stays when its file disappears (law 15). A start begins with what was in use before, where a
+//! copy of it is kept, so that what the folder holds now comes in by the same gate as while fillsync
+//! runs. Every outcome is logged and kept as a row.
 
+mod grounds;
+mod kept;
+mod outcome;
+
+pub use grounds::{demands, stem_of, wishes};
+
+use self::grounds::{Grounds, asked_for};
+use self::kept::Kept;
 use crate::app::plugins_in_use;
 use crate::telemetry::Voice;
-use fillsync_config::{Config, Strategy};
-use fillsync_core::id::PluginName;
+use fillsync_config::{Config, PluginLock};
+use fillsync_core::id::{ChannelName, PluginName};
 use fillsync_core::port::Clock;
-use fillsync_ledger::PluginEventRow;
+use fillsync_ledger::{Ledger, PluginEventRow, PluginMemory};
 use fillsync_plugin_host::{
-    Limits, Outcome, PluginEngine, PluginKind, Registry, Source, first_party,
+    Limits, Offer, Outcome, Passage, PluginEngine, PluginKind, Registry, Source, SwapPolicy,
+    Target, first_party,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The files and the registry.
 pub struct Shelf {
     engine: PluginEngine,
     plugins: Arc<Registry>,
+    ledger: Ledger,
     clock: Arc<dyn Clock>,
     voice: Arc<Voice>,
     /// By the file's name without `.wasm`.
     files: BTreeMap<String, (String, Arc<Vec<u8>>)>,
+    /// Beside the files, by the same name.
+    signatures: BTreeMap<String, Arc<Vec<u8>>>,
+    lock_path: PathBuf,
+    lock: PluginLock,
+    kept: Kept,
+    /// How formatters see the channels.
+    targets: BTreeMap<ChannelName, Target>,
+    /// Names that had their chance to begin with what was in use before this start.
+    begun: Mutex<BTreeSet<PluginName>>,
 }
 
 /// What became of offering all plugins of a configuration.
@@ -41,21 +63,32 @@ pub enum Offered {
 }
 
 impl Shelf {
-    /// Without files yet.
+    /// Without files yet; approvals are read.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         engine: PluginEngine,
         plugins: Arc<Registry>,
+        ledger: Ledger,
         clock: Arc<dyn Clock>,
         voice: Arc<Voice>,
+        config: &Config,
     ) -> Self {
-        Self {
+        let mut shelf = Self {
             engine,
             plugins,
+            ledger,
             clock,
             voice,
             files: BTreeMap::new(),
-        }
+            signatures: BTreeMap::new(),
+            lock_path: config.daemon.plugin_lock.clone(),
+            lock: PluginLock::default(),
+            kept: Kept::beside(&config.daemon.database),
+            targets: BTreeMap::new(),
+            begun: Mutex::default(),
+        };
+        shelf.read_lock();
+        shelf
     }
 
     /// A file was read.
@@ -64,14 +97,42 @@ impl Shelf {
             .insert(stem.to_owned(), (file.to_owned(), Arc::new(bytes)));
     }
 
-    /// A file is gone. What runs stays until a start without it.
-    pub fn gone(&mut self, stem: &str) {
+    /// A signature was read, or is gone.
+    pub fn sign(&mut self, stem: &str, signature: Option<Vec<u8>>) {
+        match signature {
+            Some(signature) => self.signatures.insert(stem.to_owned(), Arc::new(signature)),
+            None => self.signatures.remove(stem),
+        };
+    }
+
+    /// Reads the approvals again. One that cannot be believed leaves those that were read before.
+    pub fn read_lock(&mut self) {
+        match PluginLock::read(&self.lock_path) {
+            Ok(lock) => self.lock = lock,
+            Err(error) => {
+                tracing::error!(event = "plugin_lock_unreadable", %error, "the approvals read before stay");
+            }
+        }
+    }
+
+    /// How formatters see the channels from now on.
+    pub fn aim(&mut self, targets: impl IntoIterator<Item = Target>) {
+        for target in targets {
+            self.targets.insert(target.channel.clone(), target);
+        }
+    }
+
+    /// A file is gone. What runs stays, now and at the next start.
+    pub async fn gone(&mut self, config: &Config, stem: &str) {
         self.files.remove(stem);
-        tracing::warn!(
-            event = "plugin_file_gone",
-            plugin = stem,
-            "the file is gone; what runs now stays until the next start"
-        );
+        for name in plugins_in_use(config) {
+            if stem_of(config, &name) != stem {
+                continue;
+            }
+            if let Some(used) = self.plugins.used(&name) {
+                self.file_gone(&name, &used.sha256).await;
+            }
+        }
     }
 
     /// Offers every plugin that a configuration uses. Settings that a running plugin refuses make the
@@ -110,6 +171,7 @@ impl Shelf {
             }
             self.offer_one(config, name).await;
         }
+        self.tidy().await;
         Offered::Done
     }
 
@@ -132,15 +194,16 @@ impl Shelf {
 
     /// Loads a plugin that does not run yet without using it, and says what it is.
     async fn try_start(&self, config: &Config, name: &PluginName) -> Result<PluginKind, String> {
-        let Some((_, bytes)) = self.bytes(config, name) else {
+        let Some((source, bytes)) = self.bytes(config, name) else {
             return Err(format!(
                 "there is no file {}.wasm in the plugin folder",
                 stem_of(config, name)
             ));
         };
-        if let Some(why) = breaks_pin(config, name, &hex(&bytes)) {
-            return Err(why);
-        }
+        // What the operator does not let in is not even tried.
+        self.trust(config, name, &source, &bytes, &hex(&bytes))
+            .permits(name, &bytes)
+            .map_err(|rejection| rejection.to_string())?;
         let (json, limits) = wishes(config, name);
         self.try_out(bytes, json, limits).await
     }
@@ -182,6 +245,13 @@ impl Shelf {
         }
     }
 
+    /// Offers every plugin again, because the operator's word about them changed.
+    pub async fn offer_all(&self, config: &Config) {
+        for name in plugins_in_use(config) {
+            self.offer_one(config, &name).await;
+        }
+    }
+
     fn bytes(&self, config: &Config, name: &PluginName) -> Option<(Source, Arc<Vec<u8>>)> {
         if let Some((file, bytes)) = self.files.get(&stem_of(config, name)) {
             return Some((Source::File(file.clone()), Arc::clone(bytes)));
@@ -194,192 +264,153 @@ impl Shelf {
 
     /// Offers one plugin, and tells what became of it.
     async fn offer_one(&self, config: &Config, name: &PluginName) {
-        let Some((source, bytes)) = self.bytes(config, name) else {
-            let why = format!(
-                "there is no file {}.wasm in the plugin folder",
-                stem_of(config, name)
-            );
-            self.rejected(
-                name,
-                None,
-                "read",
-                &why,
-                Some("put the component there; it is taken up while fillsync runs"),
-            )
-            .await;
-            return;
-        };
-        let sha256 = hex(&bytes);
-        if let Some(why) = breaks_pin(config, name, &sha256) {
-            self.rejected(
-                name,
-                Some(&sha256),
-                "pin",
-                &why,
-                Some(
-                    "put back the pinned file, or set the pin to the new hash after looking at it",
-                ),
-            )
-            .await;
-            return;
+        let memory = self.memory(name).await;
+        let found = self.bytes(config, name);
+        let has_begun = !self
+            .begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.clone());
+        let offered = found.as_ref().map(|(_, bytes)| hex(bytes));
+        if !has_begun {
+            self.begin(config, name, &memory, offered.as_deref()).await;
         }
-        let (json, limits) = wishes(config, name);
-        let (plugins, offered, now) = (Arc::clone(&self.plugins), name.clone(), self.clock.now());
-        let outcome = tokio::task::spawn_blocking(move || {
-            plugins.offer(&offered, source, &bytes, &json, &limits, now)
-        })
-        .await;
-        match outcome {
-            Ok(Outcome::Swapped(swap)) => {
-                let event = if swap.previous_sha256.is_some() {
-                    "plugin_swapped"
-                } else {
-                    "plugin_loaded"
-                };
-                tracing::info!(event, plugin = %name, version = swap.used.version, sha256 = swap.used.sha256,
-                    previous = swap.previous_sha256, generation = swap.used.generation, "in use");
-                self.row(
-                    name,
-                    "swap",
-                    event,
-                    swap.previous_sha256,
-                    Some(swap.used.sha256.clone()),
-                    None,
-                    None,
-                )
-                .await;
-            }
-            Ok(Outcome::Unchanged) => {}
-            Ok(Outcome::Rejected {
-                rejection,
-                sha256,
-                again,
-            }) => {
-                if !again {
-                    self.rejected(
-                        name,
-                        Some(&sha256),
-                        &rejection.stage.to_string(),
-                        &rejection.cause,
-                        rejection.hint.as_deref(),
-                    )
-                    .await;
+        let Some((source, bytes)) = found else {
+            match self.plugins.used(name) {
+                Some(used) if !has_begun => self.file_gone(name, &used.sha256).await,
+                Some(_) => {}
+                None => {
+                    let why = format!(
+                        "there is no file {}.wasm in the plugin folder",
+                        stem_of(config, name)
+                    );
+                    self.missing(name, &why).await;
                 }
             }
-            Err(_) => {
-                self.rejected(name, Some(&sha256), "load", "the loader broke off", None)
-                    .await;
+            return;
+        };
+        let sha256 = offered.unwrap_or_default();
+        let grounds = self
+            .grounds(config, name, (&source, &bytes, &sha256), &memory)
+            .await;
+        let signature = self.signatures.get(&stem_of(config, name)).cloned();
+        self.judge(name, source, bytes, signature, grounds).await;
+    }
+
+    /// Begins with what was in use before this start, where that is not what is offered now: the new
+    /// content then comes in by the same gate as while fillsync runs.
+    async fn begin(
+        &self,
+        config: &Config,
+        name: &PluginName,
+        memory: &PluginMemory,
+        offered: Option<&str>,
+    ) {
+        let Some(in_use) = memory.in_use.as_deref() else {
+            return;
+        };
+        if self.plugins.used(name).is_some() || offered == Some(in_use) {
+            return;
+        }
+        let Some(bytes) = self.kept.get(in_use) else {
+            return;
+        };
+        let source = Source::Kept;
+        let mut grounds = self
+            .grounds(config, name, (&source, &bytes, in_use), memory)
+            .await;
+        // It was let in before; what the operator demands of files holds for it all the same.
+        grounds.policy = SwapPolicy::Auto;
+        grounds.barred = None;
+        grounds.predecessor = None;
+        let bytes = Arc::new(bytes);
+        let passage = self.consider(name, source.clone(), bytes, grounds).await;
+        match passage {
+            Some(passage) if matches!(passage.outcome, Outcome::Swapped(_)) => {
+                self.tell(name, &source, passage).await;
             }
+            Some(passage) => {
+                tracing::warn!(event = "plugin_kept_unusable", plugin = %name, sha256 = in_use,
+                    outcome = ?passage.outcome, "what was in use before this start is not taken again");
+            }
+            None => {}
         }
     }
 
-    async fn rejected(
+    async fn judge(
         &self,
         name: &PluginName,
-        sha256: Option<&str>,
-        stage: &str,
-        cause: &str,
-        hint: Option<&str>,
+        source: Source,
+        bytes: Arc<Vec<u8>>,
+        signature: Option<Arc<Vec<u8>>>,
+        grounds: Grounds,
     ) {
-        tracing::error!(event = "plugin_rejected", plugin = %name, sha256, stage, cause, hint, "what was active stays");
-        let old = self.plugins.used(name).map(|used| used.sha256.clone());
-        self.row(
-            name,
-            stage,
-            "plugin_rejected",
-            old,
-            sha256.map(ToOwned::to_owned),
-            Some(cause),
-            hint,
-        )
-        .await;
-        self.voice
-            .plugin_rejected(
-                name.as_str(),
-                sha256.unwrap_or("none"),
-                &format!("{stage}: {cause}"),
-                hint.unwrap_or("look at it with `fillsync plugin list`"),
-            )
-            .await;
+        let sha256 = hex(&bytes);
+        let Some(passage) = self
+            .consider(name, source.clone(), Arc::clone(&bytes), grounds)
+            .await
+        else {
+            let rejection = fillsync_plugin_host::Rejection {
+                stage: fillsync_plugin_host::Stage::Read,
+                cause: "the loader broke off; see the log".to_owned(),
+                hint: None,
+            };
+            let row = PluginEventRow::new(self.clock.now(), name.as_str(), "read", "");
+            self.rejected(name, Some(&sha256), &rejection, row).await;
+            return;
+        };
+        if matches!(passage.outcome, Outcome::Swapped(_)) {
+            let signature = signature.as_deref().map(Vec::as_slice);
+            if let Err(error) = self.kept.put(&sha256, &bytes, signature) {
+                tracing::warn!(event = "plugin_not_kept", plugin = %name, %error,
+                    "a start without its file, or with another one, has no copy of it");
+            }
+        }
+        self.tell(name, &source, passage).await;
     }
 
-    #[allow(clippy::too_many_arguments)] // One row, column by column.
-    async fn row(
+    /// Asks the registry, off the runtime's threads. None when its thread broke off.
+    async fn consider(
         &self,
         name: &PluginName,
-        stage: &str,
-        outcome: &str,
-        old_sha256: Option<String>,
-        new_sha256: Option<String>,
-        cause: Option<&str>,
-        hint: Option<&str>,
-    ) {
-        self.voice
-            .plugin_event(PluginEventRow {
-                at: self.clock.now(),
-                plugin: name.to_string(),
-                stage: stage.to_owned(),
-                outcome: outcome.to_owned(),
-                old_sha256,
-                new_sha256,
-                cause: cause.map(ToOwned::to_owned),
-                hint: hint.map(ToOwned::to_owned),
+        source: Source,
+        bytes: Arc<Vec<u8>>,
+        grounds: Grounds,
+    ) -> Option<Passage> {
+        let (plugins, name, now) = (Arc::clone(&self.plugins), name.clone(), self.clock.now());
+        tokio::task::spawn_blocking(move || {
+            plugins.consider(&Offer {
+                name: &name,
+                source,
+                bytes: &bytes,
+                settings_json: &grounds.json,
+                limits: &grounds.limits,
+                trust: grounds.trust,
+                policy: grounds.policy,
+                recorded: grounds.recorded,
+                probation: grounds.probation,
+                promoted_at: grounds.promoted_at,
+                barred: grounds.barred,
+                predecessor: grounds.predecessor,
+                now,
             })
-            .await;
+        })
+        .await
+        .ok()
     }
-}
 
-/// What groups and channels ask a plugin to be; one that only has settings is asked by nobody.
-fn asked_for(config: &Config, name: &PluginName) -> BTreeSet<PluginKind> {
-    let by_groups = config
-        .groups
-        .values()
-        .filter(|group| group.strategy == Strategy::Plugin(name.clone()))
-        .map(|_| PluginKind::Strategy);
-    let by_channels = config
-        .channels
-        .values()
-        .filter(|channel| channel.formatter == *name)
-        .map(|_| PluginKind::Formatter);
-    by_groups.chain(by_channels).collect()
-}
-
-/// Why a file is not the one that the configuration pins.
-fn breaks_pin(config: &Config, name: &PluginName, sha256: &str) -> Option<String> {
-    let pin = config.plugins.get(name)?.sha256.as_ref()?;
-    (pin.as_str() != sha256).then(|| {
-        format!(
-            "its SHA-256 is {sha256}, but the configuration pins {}",
-            pin.as_str()
-        )
-    })
-}
-
-/// The settings, as JSON, and the limits that a configuration sets for a plugin.
-#[must_use]
-pub fn wishes(config: &Config, name: &PluginName) -> (String, Limits) {
-    let Some(plugin) = config.plugins.get(name) else {
-        return ("{}".to_owned(), Limits::default());
-    };
-    let json = serde_json::Value::Object(plugin.settings.clone()).to_string();
-    let limits = Limits {
-        fuel: plugin.limits.fuel,
-        time: plugin.limits.time,
-        memory_bytes: usize::try_from(plugin.limits.memory.0).unwrap_or(usize::MAX),
-        ..Limits::default()
-    };
-    (json, limits)
-}
-
-fn stem_of(config: &Config, name: &PluginName) -> String {
-    config
-        .plugins
-        .get(name)
-        .and_then(|plugin| plugin.file.as_deref())
-        .map_or_else(
-            || name.to_string(),
-            |file| file.strip_suffix(".wasm").unwrap_or(file).to_owned(),
-        )
+    /// Lets go of copies that nobody can need any more.
+    async fn tidy(&self) {
+        let mut needed = BTreeSet::new();
+        for status in self.plugins.status() {
+            needed.extend(status.active.map(|active| active.sha256));
+            needed.extend(status.probation.map(|probation| probation.previous_sha256));
+            needed.extend(self.memory(&status.name).await.in_use);
+        }
+        if let Err(error) = self.kept.retain(&needed) {
+            tracing::warn!(event = "plugin_copies_not_tidied", %error, "old copies of plugins stay");
+        }
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -4,6 +4,8 @@
 //! too: they are told once for each happening, by an identity made of what happened and since when,
 //! and routed like every other alert. Nothing here is told twice because a timer ran out.
 
+mod plugins;
+
 use crate::drive::refused::Refused;
 use crate::policy::Policy;
 use fillsync_core::alert::{Alert, AlertBody, Severity, SystemAlert};
@@ -13,7 +15,7 @@ use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, OrderId};
 use fillsync_core::port::{Clock, Notice};
 use fillsync_core::time::{HostTime, VenueTime};
 use fillsync_ledger::{
-    AlertRow, EventRow, Ledger, LedgerError, NewExecution, PluginEventRow, Revised, RevisedKind,
+    AlertRow, EventRow, Ledger, LedgerError, NewExecution, Revised, RevisedKind,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -305,13 +307,6 @@ impl Voice {
         }).await;
     }
 
-    /// Something happened to a plugin.
-    pub async fn plugin_event(&self, row: PluginEventRow) {
-        if let Err(error) = self.ledger.log_plugin_event(row).await {
-            tracing::warn!(event = "events_not_kept", %error, "a plugin's event is in the log only");
-        }
-    }
-
     /// Raises a system alert, once for its identity.
     pub async fn system(
         &self,
@@ -582,31 +577,6 @@ impl Voice {
             text: format!("{account}: {rows} rows of the venue could not be read; they are kept raw, the rest was taken"),
             remedy: Some("look at the table `quarantine`, and look for a newer fillsync".to_owned()),
         }).await;
-    }
-
-    /// A plugin was set aside after failing again and again.
-    pub async fn plugin_set_aside(&self, plugin: &str, until: HostTime, error: &str) {
-        tracing::error!(event = "plugin_failed", plugin, error, until = %until, "set aside");
-        self.system(None, Severity::Critical, format!("plugin-set-aside/{plugin}/{}", until.us()), SystemAlert {
-            topic: "plugin-set-aside".to_owned(),
-            text: format!("plugin {plugin} failed again and again ({error}); own counts and plain words are used until {}", until.clock()),
-            remedy: Some("put a mended file in its place; it is taken up while fillsync runs".to_owned()),
-        }).await;
-    }
-
-    /// A candidate was not taken.
-    pub async fn plugin_rejected(&self, plugin: &str, sha256: &str, why: &str, hint: &str) {
-        self.system(
-            None,
-            Severity::Warning,
-            format!("plugin-rejected/{plugin}/{sha256}"),
-            SystemAlert {
-                topic: "plugin-rejected".to_owned(),
-                text: format!("plugin {plugin} was not taken: {why}; what was active stays"),
-                remedy: Some(hint.to_owned()),
-            },
-        )
-        .await;
     }
 
     /// A receiver will not take a message: tell it to the others.

@@ -40,6 +40,8 @@ mod notices;
 mod observers;
 mod old_news;
 mod operation;
+mod plugin_compile;
+mod plugin_gate;
 mod plugins;
 mod proof;
 mod recovery;

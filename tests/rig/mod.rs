@@ -8,6 +8,7 @@
 
 mod daemon;
 mod messengers;
+pub mod signer;
 pub mod toolchains;
 
 pub use self::daemon::Daemon;

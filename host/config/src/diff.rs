@@ -9,10 +9,13 @@ use fillsync_core::id::{AccountName, ChannelName, GroupName, PluginName};
 use std::collections::BTreeMap;
 
 /// The keys of `[daemon]` that take effect at the next start of the process only.
-pub const RESTART_KEYS: [&str; 6] = [
+pub const RESTART_KEYS: [&str; 9] = [
     "database",
     "plugin_dir",
     "cache_dir",
+    "plugin_lock",
+    "compile_memory",
+    "compile_time",
     "listen",
     "api_token",
     "log_format",
@@ -206,6 +209,8 @@ pub fn running(old: &Config, new: &Config) -> Config {
     config.daemon = Daemon {
         alert_max_age: new.daemon.alert_max_age,
         log_level: new.daemon.log_level,
+        plugin_trust: new.daemon.plugin_trust,
+        plugin_keys: new.daemon.plugin_keys.clone(),
         ..old.daemon.clone()
     };
     config

@@ -10,8 +10,8 @@ use crate::read::{Entry, Read, Value, nearest_or_all, quoted};
 use crate::schema::{ByteSize, Strategy};
 use crate::secret::SecretSource;
 use crate::value::{
-    EmailTls, HttpUrl, LogFormat, LogLevel, Sha256Pin, SlotToken, ValueError, parse_size,
-    parse_span,
+    EmailTls, HttpUrl, LogFormat, LogLevel, PluginSwap, PluginTrust, Sha256Pin, SigningKey, SlotToken,
+    ValueError, parse_size, parse_span,
 };
 use fillsync_core::alert::{self, AlertKind};
 use fillsync_core::execution::VenueKind;
@@ -127,6 +127,12 @@ impl Read for ByteSize {
 impl Read for Sha256Pin {
     fn read(value: &Value<'_>) -> Option<Self> {
         read_with(value, "\"9f86d0…\"", Self::parse)
+    }
+}
+
+impl Read for SigningKey {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        read_with(value, "\"RWQ…\"", Self::parse)
     }
 }
 
@@ -287,6 +293,26 @@ impl Read for Zone {
 impl Read for LogFormat {
     fn read(value: &Value<'_>) -> Option<Self> {
         value.choice(&[("text", Self::Text), ("json", Self::Json)])
+    }
+}
+
+impl Read for PluginTrust {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        value.choice(&[
+            ("any", Self::Any),
+            ("lock", Self::Lock),
+            ("signed", Self::Signed),
+        ])
+    }
+}
+
+impl Read for PluginSwap {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        value.choice(&[
+            ("auto", Self::Auto),
+            ("auto-if-same", Self::AutoIfSame),
+            ("manual", Self::Manual),
+        ])
     }
 }
 

@@ -10,6 +10,7 @@ use crate::notes::Notes;
 use crate::problem::Severity::{Error, Warning};
 use crate::read::{nearest_or_all, quoted};
 use crate::schema::{Account, Config, Group, Plugin, Strategy};
+use crate::value::PluginTrust;
 use fillsync_core::execution::VenueKind;
 use fillsync_core::id::AccountName;
 use fillsync_core::view::Role;
@@ -40,6 +41,13 @@ const STRATEGIES_WITH_MAIN: [&str; 2] = ["main-master", "mirror-follows-main"];
 const PLUGIN_MEMORY_BYTES: (u64, u64) = (64 * 1024, 512 << 20);
 const PLUGIN_TIME: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(30));
 const PLUGIN_FUEL: (u64, u64) = (10_000, 20_000_000_000);
+/// The most recorded inputs that a new file is asked.
+const PLUGIN_REPLAY_MAX: u64 = 1_000;
+/// The longest time in which a new file can be rolled back.
+const PLUGIN_PROBATION_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// What compiling may take; a compiler alone needs the least.
+const COMPILE_MEMORY_BYTES: (u64, u64) = (256 << 20, 64 << 30);
+const COMPILE_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
 
 /// Notes everything that does not fit.
 pub(crate) fn judge(config: &Config, declared: &Declared<'_>, notes: &Notes<'_>) {
@@ -68,6 +76,40 @@ fn judge_daemon(config: &Config, declared: &Declared<'_>, notes: &Notes<'_>) {
             "daemon.listen",
             format!("`listen` is open to other machines ({}), but there is no `api_token`", daemon.listen),
             "add `api_token = { env = \"FILLSYNC_API_TOKEN\" }` to [daemon], or listen on 127.0.0.1",
+        );
+    }
+    if daemon.plugin_lock.starts_with(&daemon.plugin_dir) {
+        notes.misfit(
+            Error,
+            "daemon.plugin_lock",
+            "`plugin_lock` is in `plugin_dir`: who can put a plugin there could approve it as well",
+            "leave it out, so that it stands beside this file, and keep plugins in a folder of their own",
+        );
+    }
+    if daemon.plugin_trust == PluginTrust::Signed && daemon.plugin_keys.is_empty() {
+        notes.misfit(
+            Error,
+            "daemon.plugin_trust",
+            "`plugin_trust` is \"signed\", but there are no `plugin_keys`",
+            "add the second line of the signers' .pub files: plugin_keys = [\"RW…\"]",
+        );
+    }
+    if daemon.compile_memory.0 < COMPILE_MEMORY_BYTES.0
+        || daemon.compile_memory.0 > COMPILE_MEMORY_BYTES.1
+    {
+        notes.misfit(
+            Error,
+            "daemon.compile_memory",
+            "`compile_memory` must be between 256MiB and 64GiB",
+            "leave it out to get its default",
+        );
+    }
+    if daemon.compile_time < COMPILE_TIME.0 || daemon.compile_time > COMPILE_TIME.1 {
+        notes.misfit(
+            Error,
+            "daemon.compile_time",
+            "`compile_time` must be between 1s and 1h",
+            "leave it out to get its default",
         );
     }
     if declared.accounts.is_empty() {
@@ -379,6 +421,22 @@ fn judge_plugin(name: &str, plugin: &Plugin, notes: &Notes<'_>) {
             &key("file"),
             "`file` is the name of a .wasm file in `plugin_dir`, without a folder",
             format!("write for instance \"{name}.wasm\""),
+        );
+    }
+    if plugin.replay > PLUGIN_REPLAY_MAX {
+        notes.misfit(
+            Error,
+            &key("replay"),
+            format!("`replay` must be at most {PLUGIN_REPLAY_MAX}"),
+            "leave it out to get its default",
+        );
+    }
+    if plugin.probation > PLUGIN_PROBATION_MAX {
+        notes.misfit(
+            Error,
+            &key("probation"),
+            "`probation` must be at most 30d",
+            "leave it out to get its default",
         );
     }
     let limits = &plugin.limits;

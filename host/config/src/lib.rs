@@ -10,7 +10,9 @@ mod check;
 mod diff;
 mod field;
 mod judge;
+mod lock;
 mod notes;
+mod pin;
 mod problem;
 mod quiet;
 mod read;
@@ -25,6 +27,8 @@ mod tests;
 pub use check::{CONFIG_BYTES_MAX, EXAMPLE, Loaded, MINIMAL, load, parse, parse_bytes};
 pub use diff::{Change, RESTART_KEYS, Step, apply, difference, running};
 pub use field::LIST_ITEMS_MAX;
+pub use lock::{APPROVALS_MAX, LOCK_BYTES_MAX, LockEntry, LockError, PluginLock};
+pub use pin::{PinError, with_pin};
 pub use problem::{PROBLEMS_MAX, Place, Problem, Severity, report};
 pub use quiet::{BreaksThrough, TimeOfDay, Zone};
 pub use read::Key;
@@ -35,6 +39,6 @@ pub use schema::{
 };
 pub use secret::{Resolved, SECRET_BYTES_MAX, SecretError, SecretSource};
 pub use value::{
-    EmailTls, HttpUrl, LogFormat, LogLevel, SPAN_MAX, Sha256Pin, SlotToken, ValueError, parse_size,
-    parse_span, print_size, print_span,
+    EmailTls, HttpUrl, LogFormat, LogLevel, PluginSwap, PluginTrust, SPAN_MAX, Sha256Pin, SigningKey,
+    SlotToken, ValueError, parse_size, parse_span, print_size, print_span,
 };

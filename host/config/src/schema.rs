@@ -6,7 +6,10 @@
 
 use crate::read::{Key, Read, Section, Value};
 use crate::secret::SecretSource;
-use crate::value::{HttpUrl, LogFormat, LogLevel, Sha256Pin, SlotToken, print_span};
+use crate::value::{
+    HttpUrl, LogFormat, LogLevel, PluginSwap, PluginTrust, Sha256Pin, SigningKey, SlotToken,
+    print_span,
+};
 use fillsync_core::execution::VenueKind;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, PluginName, Symbol};
 use fillsync_core::view::{CountsWhen, Role};
@@ -99,12 +102,27 @@ pub struct ByteSize(pub u64);
 section! {
     /// What concerns the process. Relative paths are taken from the folder of the configuration file.
     Daemon {
-        /// The ledger's file. It and its folder must be writable; nobody else may write to it.
+        /// The ledger's file. It and its folder must be writable; nobody else may write to it. Copies of
+        /// the plugins in use stand beside it, in a folder of the same name with `.plugins`.
         database: PathBuf = "fillsync.db",
         /// The folder whose `.wasm` files are watched and loaded. It need not exist.
         plugin_dir: PathBuf = "plugins",
         /// The folder for compiled plugins. It can be deleted at any time.
         cache_dir: PathBuf = "cache",
+        /// Which plugin files are let in: "any"; "lock": those that `fillsync plugin approve` wrote into
+        /// `plugin_lock`, or that are pinned; "signed": those with a signature of one of `plugin_keys`.
+        /// What the binary carries is trusted as the binary is.
+        plugin_trust: PluginTrust = "any",
+        /// The file of approvals and promotions. It must not be in `plugin_dir`: who can put a plugin
+        /// there must not be able to approve it.
+        plugin_lock: PathBuf = "plugins.lock",
+        /// Public keys of minisign: the second line of a `.pub` file. A signature stands beside the
+        /// plugin, as `NAME.wasm.minisig`.
+        plugin_keys: Vec<SigningKey> = [],
+        /// The memory that compiling one plugin file may take, in a process of its own.
+        compile_memory: ByteSize = "2GiB",
+        /// The time that compiling one plugin file may take.
+        compile_time: Duration = "2m",
         /// Where the HTTP interface listens. Anything but a loopback address needs `api_token`.
         listen: SocketAddr = "127.0.0.1:8080",
         /// The bearer token that HTTP callers must show. Without it only this machine can call.
@@ -206,6 +224,15 @@ section! {
         file: Option<String>,
         /// The SHA-256 that the file must have. Without it any file of that name is loaded.
         sha256: Option<Sha256Pin>,
+        /// What a new file does where another one is in use: "auto" takes its place if it stands;
+        /// "auto-if-same" does if it answers the recorded inputs the same; "manual", and what is not
+        /// the same, waits for `fillsync plugin promote`.
+        swap: PluginSwap = "auto",
+        /// How many recorded inputs a new file is asked beside the one in use.
+        replay: u64 = 50,
+        /// How long at least a new file can be rolled back to the one before, when it fails at what that
+        /// one answers. "0s" for never; a pinned file never is.
+        probation: Duration = "10m",
         /// Its settings, checked against its own schema.
         settings: serde_json::Map<String, serde_json::Value> = {},
         /// What one call may use.

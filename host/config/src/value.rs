@@ -371,6 +371,55 @@ pub enum EmailTls {
     None,
 }
 
+/// A public key of minisign, as its `.pub` file has it in its second line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey(String);
+
+impl SigningKey {
+    /// Reads 56 characters of base64 that begin as such a key does.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
+        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+        if text.len() != 56 || !text.starts_with("RW") || !text.bytes().all(is_base64) {
+            return Err(ValueError::new(
+                "this is no public key of minisign".to_owned(),
+                "copy the second line of the .pub file: 56 characters that begin with RW",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Which plugin files are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginTrust {
+    /// Every one that stands.
+    Any,
+    /// Approved and pinned ones.
+    Lock,
+    /// Signed ones.
+    Signed,
+}
+
+/// What a plugin's new file does where another one is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginSwap {
+    /// It takes its place.
+    Auto,
+    /// It does if it answers recorded inputs the same.
+    AutoIfSame,
+    /// It waits for the operator.
+    Manual,
+}
+
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -518,6 +567,11 @@ mod tests {
         assert_eq!(Sha256Pin::parse(&digits).unwrap().as_str(), "a".repeat(64));
         assert!(Sha256Pin::parse("abc").is_err());
         assert!(Sha256Pin::parse(&"g".repeat(64)).is_err());
+        let key = format!("RW{}", "a/+9".repeat(13)) + "AA";
+        assert_eq!(SigningKey::parse(&key).unwrap().as_str(), key);
+        for wrong in [&key[1..], "RWabc", &"RW ".repeat(20)[..56], &"x".repeat(56)] {
+            assert!(SigningKey::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     proptest! {
@@ -533,6 +587,7 @@ mod tests {
             let _ = parse_span(&text);
             let _ = parse_size(&text);
             let _ = Sha256Pin::parse(&text);
+            let _ = SigningKey::parse(&text);
             let _ = SlotToken::parse(&text);
             if let Ok(url) = HttpUrl::parse(&text) {
                 prop_assert!(url.as_str().starts_with(url.origin()));

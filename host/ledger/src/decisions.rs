@@ -260,14 +260,41 @@ pub struct PluginEventRow {
     pub plugin: String,
     /// The stage it reached ("compile", "swap").
     pub stage: String,
-    /// How it ended ("loaded", "rejected").
+    /// How it ended: "loaded", "swapped", "promoted", "held", "rejected", "rolled-back", "file-gone",
+    /// "set-aside", "approval-missing". The first three and "rolled-back" say what is in use from then on.
     pub outcome: String,
     /// SHA-256 of what ran before.
     pub old_sha256: Option<String>,
-    /// SHA-256 of what was offered.
+    /// SHA-256 of what was offered, or what answers again.
     pub new_sha256: Option<String>,
+    /// SHA-256 of the settings that it was offered with.
+    pub settings_sha256: Option<String>,
     /// Why.
     pub cause: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// How long each stage took, in microseconds, in their order.
+    pub stages: Vec<(String, u64)>,
+    /// How its answers to recorded inputs differ from those of what was active, as JSON.
+    pub comparison_json: Option<String>,
+}
+
+impl PluginEventRow {
+    /// A row that says no more than that.
+    #[must_use]
+    pub fn new(at: HostTime, plugin: &str, stage: &str, outcome: &str) -> Self {
+        Self {
+            at,
+            plugin: plugin.to_owned(),
+            stage: stage.to_owned(),
+            outcome: outcome.to_owned(),
+            old_sha256: None,
+            new_sha256: None,
+            settings_sha256: None,
+            cause: None,
+            hint: None,
+            stages: Vec::new(),
+            comparison_json: None,
+        }
+    }
 }

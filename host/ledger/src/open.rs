@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 128;
 
 /// Every schema there was, the oldest first; its place is its number.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration {
         schema: include_str!("../schema/0001_ledger.sql"),
         then: |_| Ok(()),
@@ -44,6 +44,10 @@ const MIGRATIONS: [Migration; 6] = [
     },
     Migration {
         schema: include_str!("../schema/0006_pages.sql"),
+        then: |_| Ok(()),
+    },
+    Migration {
+        schema: include_str!("../schema/0007_plugin_outcomes.sql"),
         then: |_| Ok(()),
     },
 ];

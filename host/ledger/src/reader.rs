@@ -10,8 +10,9 @@ use crate::open;
 use crate::read;
 use crate::rows::{
     AlertFilter, ClosedCycle, CycleFilter, CycleName, FillFilter, KnownGap, LatestDecision,
-    LedgerStatus, Mark, OutboxRow, PendingChannel, SelfCheck, StoredAlert, StoredCount,
-    StoredDecision, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
+    LedgerStatus, Mark, OutboxRow, PendingChannel, PluginMemory, RecordedInputs, SelfCheck,
+    StoredAlert, StoredCount, StoredDecision, StoredDivergence, StoredEvent, StoredFill,
+    StoredGroupCycle, StoredPluginEvent,
 };
 use fillsync_core::alert::Severity;
 use fillsync_core::coverage::Coverage;
@@ -363,7 +364,39 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn plugin_events(&self, limit: u32) -> Read<Vec<StoredPluginEvent>> {
-        read::status::plugin_events(&self.connection, limit)
+        read::plugins::events(&self.connection, None, limit)
+    }
+
+    /// What happened to one plugin, the newest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn plugin_history(&self, plugin: &str, limit: u32) -> Read<Vec<StoredPluginEvent>> {
+        read::plugins::events(&self.connection, Some(plugin), limit)
+    }
+
+    /// What is remembered of a plugin over a restart.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn plugin_memory(&self, plugin: &str) -> Read<PluginMemory> {
+        read::plugins::memory(&self.connection, plugin)
+    }
+
+    /// What was decided about groups of late: the newest views, each once.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn recorded_views(&self, groups: &[GroupName], limit: u32) -> Read<RecordedInputs> {
+        read::plugins::recorded_views(&self.connection, groups, limit)
+    }
+
+    /// What was told to channels of late: the newest alerts.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn recorded_alerts(&self, channels: &[ChannelName], limit: u32) -> Read<RecordedInputs> {
+        read::plugins::recorded_alerts(&self.connection, channels, limit)
     }
 
     /// Computes everything again that can be, and compares it with what is stored.

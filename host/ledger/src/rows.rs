@@ -12,7 +12,7 @@ use fillsync_core::execution::Execution;
 use fillsync_core::id::{AccountName, Category, ChannelName, GroupName, Market, OrderId, Symbol};
 use fillsync_core::order::{Lane, OrderStatus, PositionSide};
 use fillsync_core::time::{HostTime, VenueTime};
-use fillsync_core::view::Shown;
+use fillsync_core::view::{Shown, View};
 
 /// A market in which something changed that was not decided upon yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -419,6 +419,37 @@ pub struct StoredPluginEvent {
     pub id: i64,
     /// The event.
     pub event: PluginEventRow,
+}
+
+/// What is remembered of a plugin over a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PluginMemory {
+    /// SHA-256 of what was in use last.
+    pub in_use: Option<String>,
+    /// Contents that were rolled back, the newest first.
+    pub barred: Vec<BarredContent>,
+}
+
+/// A content that was rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BarredContent {
+    /// SHA-256 of its file.
+    pub sha256: String,
+    /// When.
+    pub at: HostTime,
+    /// Why.
+    pub cause: String,
+}
+
+/// What plugins were really asked, the newest first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecordedInputs {
+    /// What strategies were asked.
+    pub views: Vec<View>,
+    /// What formatters were asked, and for which channel.
+    pub alerts: Vec<(Alert, ChannelName)>,
+    /// Inputs that this version cannot read any more.
+    pub unreadable: usize,
 }
 
 /// What a self-check found wrong; empty lists are good news.

@@ -10,32 +10,47 @@
     reason = "wasmtime cannot check machine code; the proof is at the block"
 )]
 
+use crate::compile::CODE_BYTES_MAX;
 use crate::error::EngineError;
 use crate::loaded::sha256;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use crate::seal::{KEY_BYTES, Proven, Seal};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The first bytes of an entry; the digit counts this file's own format.
-const MAGIC: &[u8; 8] = b"fillsy\x001";
-const KEY_BYTES: usize = 32;
-const MAC_BYTES: usize = 32;
-/// The largest entry that is read; a Python component's has 43 MB.
-const ENTRY_BYTES_MAX: u64 = 256 << 20;
+/// The largest entry that is read.
+const ENTRY_BYTES_MAX: u64 = CODE_BYTES_MAX + 64;
 /// What all entries together may have; the oldest go first.
 const FOLDER_BYTES_MAX: u64 = 512 << 20;
+/// A draft that is older than this was left behind by a process that was killed.
+const DRAFT_AGE_MAX: Duration = Duration::from_secs(3600);
+
+/// Compiled code, made ready to run. The one way from bytes to code.
+pub(crate) fn revive(engine: &Engine, proven: &Proven<'_>) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` needs bytes that wasmtime's own serialisation made and nobody changed. A
+    // `Proven` has an HMAC-SHA256, verified when it was made, over what the code is of and the code.
+    // There are two keys. The cache's was drawn at random, is in a file that only this user can read,
+    // inside a folder that only this user can write, and closes nothing but what `serialize` or a child
+    // returned. A child's key was drawn for it alone, was told to nobody else, and closes only what
+    // `precompile_component` returned there. So whoever could forge either could already act as this
+    // user. The bytes are in our memory, not mapped from a file, so they cannot change after the check.
+    // Wasmtime itself checks its version and the engine's settings again.
+    unsafe { Component::deserialize(engine, proven.code()) }
+}
 
 /// A folder of compiled plugins with the key that proves them.
 pub(crate) struct CompileCache {
     folder: PathBuf,
-    key: [u8; KEY_BYTES],
+    /// Who owns the folder, the key and every entry: this user.
+    owner: u32,
+    seal: Seal,
+    bytes_max: u64,
     trouble: Mutex<Option<String>>,
     counter: AtomicU64,
 }
@@ -43,15 +58,17 @@ pub(crate) struct CompileCache {
 impl CompileCache {
     /// Opens a folder, making it and its key when they are not there.
     pub(crate) fn open(folder: &Path) -> Result<Self, EngineError> {
-        let refused = |cause: String| EngineError::Cache {
+        let refused = |error: io::Error| EngineError::Cache {
             folder: folder.display().to_string(),
-            cause,
+            cause: error.to_string(),
         };
-        make_private_folder(folder).map_err(|error| refused(error.to_string()))?;
-        let key = read_or_make_key(folder).map_err(|error| refused(error.to_string()))?;
+        let owner = make_private_folder(folder).map_err(refused)?;
+        let key = read_or_make_key(folder, owner).map_err(refused)?;
         Ok(Self {
             folder: folder.to_owned(),
-            key,
+            owner,
+            seal: Seal::new(key),
+            bytes_max: FOLDER_BYTES_MAX,
             trouble: Mutex::new(None),
             counter: AtomicU64::new(0),
         })
@@ -61,36 +78,28 @@ impl CompileCache {
     pub(crate) fn find(&self, engine: &Engine, component: &[u8]) -> Option<Component> {
         let name = entry_name(engine, component);
         let path = self.folder.join(&name);
-        let entry = match read_private(&path, ENTRY_BYTES_MAX) {
+        let entry = match read_private(&path, self.owner, ENTRY_BYTES_MAX) {
             Ok(entry) => entry,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => return self.doubt(&path, &error.to_string()),
         };
-        let Some(code) = self.authentic(&name, &entry) else {
+        let Some(proven) = self.seal.open(&name, &entry) else {
             return self.doubt(
                 &path,
                 "it was not written by this installation, or was changed since",
             );
         };
-        // SAFETY: `deserialize` needs bytes that `Component::serialize` made and nobody changed. These
-        // have an HMAC-SHA256, verified just above, over the component's hash, the engine's
-        // compatibility hash and the code. The key was drawn at random, is in a file that only this
-        // user can read, inside a folder that only this user can write, and is used for nothing but
-        // `keep`, which authenticates only what `serialize` returned. So whoever could forge an entry
-        // could already act as this user. The bytes are in our memory, not mapped from the file, so
-        // they cannot change after the check. Wasmtime itself checks its version and the engine's
-        // settings again.
-        match unsafe { Component::deserialize(engine, code) } {
+        match revive(engine, &proven) {
             Ok(compiled) => Some(compiled),
             Err(error) => self.doubt(&path, &format!("{error:#}")),
         }
     }
 
-    /// Keeps the compiled form of a component. A cache that cannot be written costs time, nothing else.
-    pub(crate) fn keep(&self, engine: &Engine, component: &[u8], compiled: &Component) {
+    /// Keeps the code of a component. A cache that cannot be written costs time, nothing else.
+    pub(crate) fn keep(&self, engine: &Engine, component: &[u8], code: &[u8]) {
         let name = entry_name(engine, component);
-        if let Err(cause) = self.write(&name, compiled) {
-            self.note(format!("{}: {cause}", self.folder.join(name).display()));
+        if let Err(error) = self.write(&name, code) {
+            self.note(format!("{}: {error}", self.folder.join(name).display()));
         }
         if let Err(error) = self.make_room() {
             self.note(format!("{}: {error}", self.folder.display()));
@@ -102,43 +111,22 @@ impl CompileCache {
         self.trouble.lock().ok()?.take()
     }
 
-    fn write(&self, name: &str, compiled: &Component) -> Result<(), String> {
-        let code = compiled.serialize().map_err(|error| format!("{error:#}"))?;
-        let mac = self.mac(name, &code).finalize().into_bytes();
+    fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let beside = self
             .folder
             .join(format!(".{}-{number}.tmp", std::process::id()));
         let written = create_private(&beside).and_then(|mut file| {
-            file.write_all(MAGIC)?;
-            file.write_all(&mac)?;
-            file.write_all(&code)?;
+            file.write_all(&self.seal.header(name, code))?;
+            file.write_all(code)?;
             file.sync_all()?;
             fs::rename(&beside, self.folder.join(name))
         });
-        written.map_err(|error| {
+        if written.is_err() {
             // It may not even be there; the error that counts is the one above.
             let _ = fs::remove_file(&beside);
-            error.to_string()
-        })
-    }
-
-    fn authentic<'a>(&self, name: &str, entry: &'a [u8]) -> Option<&'a [u8]> {
-        let rest = entry.strip_prefix(MAGIC)?;
-        let (mac, code) = rest.split_at_checked(MAC_BYTES)?;
-        self.mac(name, code).verify_slice(mac).ok()?;
-        Some(code)
-    }
-
-    fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes keys of any length; this one has the length of its own block's output.
-        #[allow(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
-        mac.update(&(name.len() as u64).to_le_bytes());
-        mac.update(name.as_bytes());
-        mac.update(code);
-        mac
+        }
+        written
     }
 
     /// An entry that is not to be believed goes, and the component is compiled again.
@@ -155,23 +143,31 @@ impl CompileCache {
         }
     }
 
+    /// Removes the oldest entries beyond what the folder may have, and drafts that nobody finishes.
     fn make_room(&self) -> io::Result<()> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "cwasm")
-            {
-                entries.push((metadata.modified()?, metadata.len(), entry.path()));
+            let path = entry?.path();
+            // What another process removed meanwhile needs no room.
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            let written = metadata.modified()?;
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("cwasm") => entries.push((written, metadata.len(), path)),
+                Some("tmp") => {
+                    let age = SystemTime::now().duration_since(written);
+                    if age.is_ok_and(|age| age > DRAFT_AGE_MAX) {
+                        fs::remove_file(path)?;
+                    }
+                }
+                _ => {}
             }
         }
         entries.sort();
         let mut total: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
         for (_, bytes, path) in entries {
-            if total <= FOLDER_BYTES_MAX {
+            if total <= self.bytes_max {
                 break;
             }
             fs::remove_file(path)?;
@@ -189,9 +185,9 @@ fn entry_name(engine: &Engine, component: &[u8]) -> String {
     format!("{}-{:016x}.cwasm", sha256(component), hasher.finish())
 }
 
-fn read_or_make_key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
+fn read_or_make_key(folder: &Path, owner: u32) -> io::Result<[u8; KEY_BYTES]> {
     let path = folder.join("key");
-    match read_private(&path, KEY_BYTES as u64) {
+    match read_private(&path, owner, KEY_BYTES as u64) {
         Ok(bytes) => match bytes.try_into() {
             Ok(key) => return Ok(key),
             // Cut off: what it proved is lost, and compiling again restores it.
@@ -212,7 +208,7 @@ fn read_or_make_key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
     match linked {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            read_private(&path, KEY_BYTES as u64)?
+            read_private(&path, owner, KEY_BYTES as u64)?
                 .try_into()
                 .map_err(|_| io::Error::other("its key is cut off"))
         }
@@ -220,24 +216,30 @@ fn read_or_make_key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
     }
 }
 
-/// Reads a file that nobody else can have written.
-fn read_private(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > bytes_max || is_open_to_others(&metadata) {
-        return Err(io::Error::other(
-            "it is too large, no plain file, or open to other users; its mode must be 0600",
-        ));
-    }
-    let mut bytes = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
+/// Reads a plain file that nobody else can have written. A link is not followed: it would lead to a
+/// file of which nothing is known, and a fifo must not be waited for.
 #[cfg(unix)]
-fn is_open_to_others(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o077 != 0
+fn read_private(path: &Path, owner: u32, bytes_max: u64) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    let what = if !metadata.is_file() {
+        "it is no plain file"
+    } else if metadata.uid() != owner {
+        "it belongs to another user"
+    } else if metadata.mode() & 0o077 != 0 {
+        "it is open to other users; its mode must be 0600"
+    } else if metadata.len() > bytes_max {
+        "it is too large"
+    } else {
+        let mut bytes = Vec::new();
+        file.take(bytes_max + 1).read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    };
+    Err(io::Error::other(what))
 }
 
 #[cfg(unix)]
@@ -250,9 +252,9 @@ fn create_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Makes the folder for this user alone, and refuses one that others could write to.
+/// Makes the folder for this user alone, and refuses one that others could write to. Gives its owner.
 #[cfg(unix)]
-fn make_private_folder(folder: &Path) -> io::Result<()> {
+fn make_private_folder(folder: &Path) -> io::Result<u32> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     fs::DirBuilder::new()
         .recursive(true)
@@ -268,15 +270,18 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     let own = create_private(&probe).and_then(|file| file.metadata());
     // Left behind it would only be in the way of the next start of the same process id.
     let _ = fs::remove_file(&probe);
-    if own?.uid() != metadata.uid() {
+    let owner = own?.uid();
+    if owner != metadata.uid() {
         return Err(io::Error::other("it belongs to another user"));
     }
-    Ok(())
+    Ok(owner)
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_metadata: &fs::Metadata) -> bool {
-    true
+fn read_private(_path: &Path, _owner: u32, _bytes_max: u64) -> io::Result<Vec<u8>> {
+    Err(io::Error::other(
+        "this system has no file modes to keep compiled code private",
+    ))
 }
 
 #[cfg(not(unix))]
@@ -287,8 +292,38 @@ fn create_private(_path: &Path) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn make_private_folder(_folder: &Path) -> io::Result<()> {
+fn make_private_folder(_folder: &Path) -> io::Result<u32> {
     Err(io::Error::other(
         "this system has no file modes to keep compiled code private",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_oldest_entries_and_forgotten_drafts_make_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("compiled");
+        let mut cache = CompileCache::open(&folder).unwrap();
+        cache.bytes_max = 1_000;
+        let draft = folder.join(".1-1.tmp");
+        fs::write(&draft, "left behind").unwrap();
+        let long_ago = SystemTime::now() - DRAFT_AGE_MAX * 2;
+        File::open(&draft).unwrap().set_modified(long_ago).unwrap();
+        for (age, name) in ["a.cwasm", "b.cwasm", "c.cwasm"].iter().enumerate() {
+            cache.write(name, &[7; 400]).unwrap();
+            let written = long_ago + Duration::from_secs(age as u64);
+            let file = File::open(folder.join(name)).unwrap();
+            file.set_modified(written).unwrap();
+        }
+        cache.make_room().unwrap();
+        let left = |name: &str| folder.join(name).exists();
+        assert_eq!(
+            ["a.cwasm", "b.cwasm", "c.cwasm", ".1-1.tmp", "key"].map(left),
+            [false, true, true, false, true]
+        );
+    }
 }

@@ -4,9 +4,12 @@
 //! no 64-bit memories, no relaxed SIMD, NaNs made canonical, so that an answer depends on nothing but
 //! its question (law 4). There is no runtime of WASI in this build: `wasi` answers it from constants.
 
-use crate::cache::CompileCache;
+use crate::cache::{self, CompileCache};
+use crate::compile::CompilerProcess;
 use crate::contract::v1::bindings::{formatter, strategy};
-use crate::error::{EngineError, one_line};
+use crate::embedded::first_party;
+use crate::error::{EngineError, Rejection, Stage, one_line};
+use crate::file;
 use crate::limits::{CEILING, INSTANCES_MAX, MEMORIES_MAX, STACK_BYTES, TABLES_MAX};
 use crate::store::Call;
 use std::path::Path;
@@ -35,34 +38,52 @@ struct Inner {
     /// Compiling is heavy on memory, so one at a time.
     compiling: Mutex<()>,
     cache: Option<CompileCache>,
+    compiler: Option<CompilerProcess>,
 }
 
 impl std::fmt::Debug for PluginEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PluginEngine")
             .field("cached", &self.inner.cache.is_some())
+            .field("compiler", &self.inner.compiler)
             .finish_non_exhaustive()
     }
 }
 
 impl PluginEngine {
-    /// An engine that compiles every plugin anew.
+    /// An engine that compiles every plugin anew, in this process.
     ///
     /// # Errors
     /// When this machine cannot run it.
     pub fn new() -> Result<Self, EngineError> {
-        Self::build(None)
+        Self::build(None, None)
     }
 
-    /// An engine that keeps compiled code in a folder of its own, which it makes when it is not there.
+    /// An engine that keeps compiled code in a folder of its own, which it makes when it is not there,
+    /// and compiles in this process.
     ///
     /// # Errors
     /// When this machine cannot run the engine, or the folder cannot be used or is open to others.
     pub fn with_cache(folder: &Path) -> Result<Self, EngineError> {
-        Self::build(Some(CompileCache::open(folder)?))
+        Self::open(Some(folder), None)
     }
 
-    fn build(cache: Option<CompileCache>) -> Result<Self, EngineError> {
+    /// An engine with a folder for compiled code, or none, and a program that compiles what is not in
+    /// this binary, or none to compile it in this process.
+    ///
+    /// # Errors
+    /// When this machine cannot run the engine, or the folder cannot be used or is open to others.
+    pub fn open(
+        cache: Option<&Path>,
+        compiler: Option<CompilerProcess>,
+    ) -> Result<Self, EngineError> {
+        Self::build(cache.map(CompileCache::open).transpose()?, compiler)
+    }
+
+    fn build(
+        cache: Option<CompileCache>,
+        compiler: Option<CompilerProcess>,
+    ) -> Result<Self, EngineError> {
         let engine = Engine::new(&config()).map_err(engine_error)?;
         let mut strategy = Linker::new(&engine);
         strategy::StrategyPlugin::add_to_linker::<_, HasSelf<_>>(&mut strategy, |call| call)
@@ -77,6 +98,7 @@ impl PluginEngine {
             formatter,
             compiling: Mutex::new(()),
             cache,
+            compiler,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -101,27 +123,77 @@ impl PluginEngine {
         &self.inner.formatter
     }
 
-    /// Machine code for a component: from the cache where it is there and authentic.
-    pub(crate) fn compile(&self, component: &[u8]) -> wasmtime::Result<Component> {
+    /// Machine code for a component: from the cache where it is there and authentic, else compiled.
+    pub(crate) fn compile(&self, component: &[u8]) -> Result<Component, Rejection> {
+        let Inner {
+            engine,
+            cache,
+            compiler,
+            compiling,
+            ..
+        } = &*self.inner;
         // The lock guards no data, so a panic under it left nothing half done.
-        let _one_at_a_time = self
-            .inner
-            .compiling
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(cache) = &self.inner.cache else {
-            return Component::new(&self.inner.engine, component);
-        };
-        if let Some(compiled) = cache.find(&self.inner.engine, component) {
+        let _one_at_a_time = compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = cache
+            .as_ref()
+            .and_then(|cache| cache.find(engine, component))
+        {
             return Ok(compiled);
         }
-        let compiled = Component::new(&self.inner.engine, component)?;
-        cache.keep(&self.inner.engine, component, &compiled);
-        Ok(compiled)
+        let keep = |code: &[u8]| {
+            if let Some(cache) = cache {
+                cache.keep(engine, component, code);
+            }
+        };
+        match compiler {
+            // What the binary carries was compiled by whoever built it, and is small: a child would
+            // make the first start slower and nothing safer.
+            Some(compiler) if !is_first_party(component) => compiler.compile(component, |proven| {
+                let compiled =
+                    cache::revive(engine, proven).map_err(|error| format!("{error:#}"))?;
+                keep(proven.code());
+                Ok(compiled)
+            }),
+            _ => self.compile_here(component, keep),
+        }
+    }
+
+    fn compile_here(&self, component: &[u8], keep: impl Fn(&[u8])) -> Result<Component, Rejection> {
+        file::guarded(|| {
+            let compiled = Component::new(&self.inner.engine, component)
+                .map_err(|error| format!("{error:#}"))?;
+            if self.inner.cache.is_some() {
+                keep(&compiled.serialize().map_err(|error| format!("{error:#}"))?);
+            }
+            Ok(compiled)
+        })
+        .map_err(|cause| Rejection::new(Stage::Compile, format!("it cannot be compiled: {cause}")))
     }
 }
 
+fn is_first_party(component: &[u8]) -> bool {
+    first_party().iter().any(|plugin| plugin.bytes == component)
+}
+
+/// The code of a component, for a process that runs none of it: instances have no pool there, which
+/// changes nothing of the code.
+pub(crate) fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
+    file::guarded(|| {
+        let engine = Engine::new(&code_config()).map_err(|error| format!("{error:#}"))?;
+        engine
+            .precompile_component(component)
+            .map_err(|error| format!("{error:#}"))
+    })
+}
+
 fn config() -> Config {
+    let mut config = code_config();
+    allocate(&mut config);
+    config
+}
+
+/// All that shapes the code, so that one process can compile it for another.
+fn code_config() -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -135,14 +207,17 @@ fn config() -> Config {
         .wasm_wide_arithmetic(false)
         .wasm_custom_page_sizes(false)
         .max_wasm_stack(STACK_BYTES)
-        .wasm_backtrace_max_frames(None);
-    allocate(&mut config);
+        .wasm_backtrace_max_frames(None)
+        // Memories are checked by code instead of by guard pages of gigabytes.
+        .memory_reservation(CEILING.memory_bytes as u64)
+        .memory_guard_size(64 * 1024)
+        .memory_may_move(false);
     config
 }
 
 /// Instances come from a pool: making one costs a third of what fresh mappings cost. The pool
 /// reserves addresses, not memory, and few of them, so that small machines with strict overcommit
-/// start as well; memories are checked by code instead of by guard pages of gigabytes.
+/// start as well.
 fn allocate(config: &mut Config) {
     let memories = CALLS_AT_ONCE_MAX;
     let instances = CALLS_AT_ONCE_MAX * 8;
@@ -158,11 +233,7 @@ fn allocate(config: &mut Config) {
         .table_elements(crate::limits::TABLE_ELEMENTS_MAX)
         .linear_memory_keep_resident(64 * 1024)
         .table_keep_resident(16 * 1024);
-    config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .memory_reservation(CEILING.memory_bytes as u64)
-        .memory_guard_size(64 * 1024)
-        .memory_may_move(false);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
 }
 
 fn to_u32(count: usize) -> u32 {

@@ -132,6 +132,12 @@ impl CallError {
         }
     }
 
+    /// Whether it is an answer like any other: the plugin says that it has none.
+    #[must_use]
+    pub const fn is_answer(&self) -> bool {
+        matches!(self, Self::Undecided { .. } | Self::Unsupported { .. })
+    }
+
     /// Whether the plugin misbehaved, so that the call counts towards setting it aside.
     #[must_use]
     pub const fn is_plugins_fault(&self) -> bool {
@@ -174,10 +180,14 @@ impl fmt::Display for PluginKind {
     }
 }
 
-/// Where on its way in a candidate was stopped.
+/// Where on its way in a candidate was stopped. They are in the order in which they are passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
+    /// Reading the file.
+    Read,
+    /// What exactly was read.
+    Hash,
     /// The limits of the plugin, or the size of the file.
     Size,
     /// Whether it is a WebAssembly component at all.
@@ -186,6 +196,8 @@ pub enum Stage {
     Imports,
     /// Which question it answers, of which version of the contract.
     World,
+    /// Whether the operator lets this content in: a pin, an approval, a signature.
+    Trust,
     /// Translation to machine code.
     Compile,
     /// Making an instance.
@@ -198,6 +210,14 @@ pub enum Stage {
     Configure,
     /// Canned questions.
     SelfTest,
+    /// Questions of the past, compared with what is active.
+    Replay,
+    /// Whether the operator wants to be asked.
+    Policy,
+    /// The exchange.
+    Swap,
+    /// The first calls after it.
+    Probation,
 }
 
 impl Stage {
@@ -205,16 +225,23 @@ impl Stage {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Read => "read",
+            Self::Hash => "hash",
             Self::Size => "size",
             Self::Format => "format",
             Self::Imports => "imports",
             Self::World => "world",
+            Self::Trust => "trust",
             Self::Compile => "compile",
             Self::Instantiate => "instantiate",
             Self::Describe => "describe",
             Self::Schema => "schema",
             Self::Configure => "configure",
             Self::SelfTest => "self-test",
+            Self::Replay => "replay",
+            Self::Policy => "policy",
+            Self::Swap => "swap",
+            Self::Probation => "probation",
         }
     }
 }

@@ -8,6 +8,7 @@
 use crate::contract::{SPOKEN, Version};
 use crate::error::{PluginKind, Rejection, Stage, one_line};
 use crate::limits::{Limits, bytes};
+use crate::stopwatch::Stopwatch;
 use crate::wasi;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -114,7 +115,11 @@ pub(crate) fn outside(file: &[u8]) -> Result<Outside, Rejection> {
 }
 
 /// The stages that need no engine: size, format, imports, world.
-pub(crate) fn check<'a>(file: &'a [u8], limits: &Limits) -> Result<Checked<'a>, Rejection> {
+pub(crate) fn check<'a>(
+    file: &'a [u8],
+    limits: &Limits,
+    stopwatch: &mut Stopwatch,
+) -> Result<Checked<'a>, Rejection> {
     limits
         .check()
         .map_err(|cause| Rejection::new(Stage::Size, cause))?;
@@ -130,14 +135,32 @@ pub(crate) fn check<'a>(file: &'a [u8], limits: &Limits) -> Result<Checked<'a>, 
     }
     let component = as_component(file)?;
     validate(&component)?;
+    stopwatch.lap(Stage::Format);
     let surface = guarded(|| surface(&component)).map_err(unreadable)?;
     check_imports(&surface.imports)?;
+    stopwatch.lap(Stage::Imports);
     let (kind, version) = check_world(&surface.exports)?;
+    stopwatch.lap(Stage::World);
     Ok(Checked {
         component,
         kind,
         version,
         imports: surface.imports,
+    })
+}
+
+/// What a file imports, without a judgement of it.
+pub(crate) fn imports(file: &[u8]) -> Result<Vec<String>, Rejection> {
+    let component = as_component(file)?;
+    validate(&component)?;
+    let surface = guarded(|| surface(&component)).map_err(unreadable)?;
+    Ok(surface.imports)
+}
+
+/// Whether an import gives nothing but a line in the log, or names of types.
+pub(crate) fn is_harmless(import: &str) -> bool {
+    ours(import).is_some_and(|(interface, version)| {
+        IMPORTS.contains(&interface) && Version::of(interface, version).is_some()
     })
 }
 

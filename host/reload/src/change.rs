@@ -33,6 +33,15 @@ pub enum Change {
         /// The plugin's name: the file's name without `.wasm`.
         name: String,
     },
+    /// A file that says which plugins may be used has this content: the lock, or a plugin's signature.
+    Word {
+        /// Whose.
+        of: Word,
+        /// The whole file, unchecked; none when it is gone.
+        bytes: Option<Vec<u8>>,
+        /// SHA-256 of `bytes`, 64 lower-case hexadecimal digits; empty when it is gone.
+        sha256: String,
+    },
     /// A path that should be read cannot be: a plugin file, the configuration file (also when it is
     /// gone), or the plugin folder itself. Once it can be read its content is reported, even when
     /// that is what it was before, so that the receiver can end the fault.
@@ -46,6 +55,15 @@ pub enum Change {
     },
     /// A rescan that was asked for is done: everything that it found was reported before this.
     Rescanned,
+}
+
+/// Whose word about plugins a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The operator's, about all of them: the lock file.
+    Lock,
+    /// A signer's, about one file: by the plugin's name, its file's name without `.wasm.minisig`.
+    Signature(String),
 }
 
 impl fmt::Debug for Change {
@@ -71,6 +89,12 @@ impl fmt::Debug for Change {
             Self::PluginGone { name } => formatter
                 .debug_struct("PluginGone")
                 .field("name", name)
+                .finish(),
+            Self::Word { of, bytes, sha256 } => formatter
+                .debug_struct("Word")
+                .field("of", of)
+                .field("length_bytes", &bytes.as_ref().map(Vec::len))
+                .field("sha256", sha256)
                 .finish(),
             Self::Unreadable {
                 path,

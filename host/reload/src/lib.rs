@@ -1,4 +1,5 @@
-//! Watches the configuration file and the plugin folder, and reports what changed.
+//! Watches the configuration file, the plugin folder and what is said about plugins (the lock file and
+//! signatures), and reports what changed.
 //!
 //! The promise: a change is reported once, with the whole content read into memory, and never half
 //! written; what fails is reported once, with its remedy; nothing here ever blocks on a fifo, spins,
@@ -15,7 +16,7 @@ mod settings;
 mod tracker;
 mod watch;
 
-pub use change::Change;
+pub use change::{Change, Word};
 pub use settings::{WatchError, WatchSettings};
 pub use tracker::PLUGIN_FILES_MAX;
 pub use watch::{CHANGES_WAITING_MAX, Watcher, scan, watch, watch_after};

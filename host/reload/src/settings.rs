@@ -15,6 +15,8 @@ pub struct WatchSettings {
     pub config_file: PathBuf,
     /// The folder of `*.wasm` files, or none. Folders inside it are not looked into.
     pub plugin_dir: Option<PathBuf>,
+    /// The file that approves plugins, or none. It need not be there; its folder must be.
+    pub lock_file: Option<PathBuf>,
     /// How long a file must be left alone before it is looked at: 300 ms.
     pub debounce: Duration,
     /// When a file that is never left alone is looked at all the same: 3 s. A file that somebody
@@ -37,6 +39,7 @@ impl WatchSettings {
         Self {
             config_file: config_file.into(),
             plugin_dir,
+            lock_file: None,
             debounce: Duration::from_millis(300),
             debounce_max: Duration::from_secs(3),
             settle_check: Duration::from_millis(100),
@@ -70,9 +73,18 @@ impl WatchSettings {
         else {
             return Err(WatchError::ConfigIsNoFile { path: config_file });
         };
+        let lock_file = self.lock_file.as_deref().map(absolute).transpose()?;
+        let lock = match &lock_file {
+            None => None,
+            Some(path) => match (path.parent(), path.file_name()) {
+                (Some(folder), Some(name)) => Some((folder.to_owned(), name.to_owned())),
+                _ => return Err(WatchError::LockIsNoFile { path: path.clone() }),
+            },
+        };
         let checked = Checked {
             config_dir: config_dir.to_owned(),
             config_name: config_name.to_owned(),
+            lock,
             plugin_dir: self.plugin_dir.as_deref().map(absolute).transpose()?,
             settings: self.clone(),
         };
@@ -99,6 +111,8 @@ pub(crate) struct Checked {
     pub(crate) config_dir: PathBuf,
     pub(crate) config_name: OsString,
     pub(crate) plugin_dir: Option<PathBuf>,
+    /// The folder and the name of the lock file.
+    pub(crate) lock: Option<(PathBuf, OsString)>,
     pub(crate) settings: WatchSettings,
 }
 
@@ -113,6 +127,11 @@ impl Checked {
             && *plugin_dir != self.config_dir
         {
             directories.push((plugin_dir.clone(), "daemon.plugin_dir"));
+        }
+        if let Some((folder, _)) = &self.lock
+            && directories.iter().all(|(known, _)| known != folder)
+        {
+            directories.push((folder.clone(), "the folder of daemon.plugin_lock"));
         }
         directories
     }
@@ -145,6 +164,12 @@ pub enum WatchError {
     /// The configuration path ends in no file name.
     #[error("the configuration file {path:?} has no file name; name the file, not its folder")]
     ConfigIsNoFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The lock file's path ends in no file name.
+    #[error("daemon.plugin_lock {path:?} has no file name; name the file, not its folder")]
+    LockIsNoFile {
         /// The path.
         path: PathBuf,
     },

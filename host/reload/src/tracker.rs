@@ -5,7 +5,7 @@
 //! kept here: a file is read only after it was left alone and looked the same twice, and what was
 //! reported last of a path is never reported again. It neither sleeps nor hears events itself.
 
-use crate::change::Change;
+use crate::change::{Change, Word};
 use crate::file::{self, Fault, Fingerprint, Reading, Sample};
 use crate::settings::Checked;
 use sha2::{Digest, Sha256};
@@ -17,10 +17,19 @@ use std::time::{Duration, Instant, SystemTime};
 /// The most plugin files that are followed in one folder; more are reported, not read.
 pub const PLUGIN_FILES_MAX: usize = 256;
 
-/// A watched path. Plugins come before the configuration, so that a configuration which names a
-/// plugin that was put in place at the same moment finds it.
+/// The largest lock file and the largest signature that are read.
+const LOCK_BYTES_MAX: u64 = 1 << 20;
+const SIGNATURE_BYTES_MAX: u64 = 64 << 10;
+/// How the files end that are watched in the plugin folder.
+const PLUGIN_END: &str = ".wasm";
+const SIGNATURE_END: &str = ".wasm.minisig";
+
+/// A watched path. What is said about plugins comes before them, and plugins come before the
+/// configuration, so that what was put in place at the same moment is found by what needs it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
+    Lock,
+    Signature(OsString),
     Plugin(OsString),
     Config,
 }
@@ -113,26 +122,64 @@ impl Tracker {
                 Change::Unreadable { path, reason, .. } => {
                     (Some(path), Told::FaultBefore(reason.clone()))
                 }
-                Change::PluginGone { .. } | Change::Rescanned => continue,
+                Change::Word {
+                    of: Word::Lock,
+                    sha256,
+                    bytes: Some(_),
+                } => {
+                    let told = Told::Content {
+                        sha256: sha256.clone(),
+                    };
+                    self.know(Key::Lock, told);
+                    continue;
+                }
+                Change::Word {
+                    of: Word::Signature(name),
+                    sha256,
+                    bytes: Some(_),
+                } => {
+                    let told = Told::Content {
+                        sha256: sha256.clone(),
+                    };
+                    self.know(
+                        Key::Signature(format!("{name}{SIGNATURE_END}").into()),
+                        told,
+                    );
+                    continue;
+                }
+                Change::Word { bytes: None, .. }
+                | Change::PluginGone { .. }
+                | Change::Rescanned => continue,
             };
             let key = match path {
                 None => Key::Config,
+                Some(path)
+                    if self.checked.lock.is_some()
+                        && *path == path_of(&self.checked, &Key::Lock) =>
+                {
+                    Key::Lock
+                }
                 Some(path) if *path == path_of(&self.checked, &Key::Config) => Key::Config,
                 Some(path) => match path.file_name() {
                     Some(name) if is_plugin_name(name) => Key::Plugin(name.to_owned()),
+                    Some(name) if is_signature_name(name) => Key::Signature(name.to_owned()),
                     // The folder itself: its fault is told again when it is listed.
                     Some(_) | None => continue,
                 },
             };
-            self.files.insert(
-                key,
-                Tracked {
-                    told,
-                    read: None,
-                    pending: None,
-                },
-            );
+            self.know(key, told);
         }
+    }
+
+    fn know(&mut self, key: Key, told: Told) {
+        self.files.insert(
+            key,
+            Tracked {
+                told,
+                read: None,
+                pending: None,
+            },
+        );
     }
 
     /// The watched path that this file name stands for, if any. A name in the wrong directory costs
@@ -141,6 +188,12 @@ impl Tracker {
         let mut keys = Vec::new();
         if checked.plugin_dir.is_some() && is_plugin_name(name) {
             keys.push(Key::Plugin(name.to_owned()));
+        }
+        if checked.plugin_dir.is_some() && is_signature_name(name) {
+            keys.push(Key::Signature(name.to_owned()));
+        }
+        if checked.lock.as_ref().is_some_and(|(_, lock)| lock == name) {
+            keys.push(Key::Lock);
         }
         if name == checked.config_name {
             keys.push(Key::Config);
@@ -182,8 +235,11 @@ impl Tracker {
 
     /// Looks at everything that is there. Unchanged files are not read again, unless `thorough`.
     pub(crate) fn survey(&mut self, thorough: bool, now: Instant) {
-        for name in self.list_plugins() {
-            self.admit(&Key::Plugin(name));
+        for key in self.list_folder() {
+            self.admit(&key);
+        }
+        if self.checked.lock.is_some() {
+            self.admit(&Key::Lock);
         }
         self.admit(&Key::Config);
         let mut forgotten = Vec::new();
@@ -308,6 +364,11 @@ impl Tracker {
         };
         Some(match key {
             Key::Config => Change::Config { bytes, sha256 },
+            Key::Lock | Key::Signature(_) => Change::Word {
+                of: word_of(key)?,
+                bytes: Some(bytes),
+                sha256,
+            },
             Key::Plugin(_) => Change::Plugin {
                 name: plugin_name(&path)?,
                 path,
@@ -327,9 +388,16 @@ impl Tracker {
         // A name that is no text was reported by its path and stands for no plugin.
         match std::mem::replace(&mut tracked.told, Told::Gone) {
             Told::Nothing | Told::Gone => None,
-            Told::Content { .. } | Told::Fault(_) | Told::FaultBefore(_) => {
-                plugin_name(&path).map(|name| Change::PluginGone { name })
-            }
+            Told::Content { .. } | Told::Fault(_) | Told::FaultBefore(_) => match key {
+                Key::Lock | Key::Signature(_) => word_of(key).map(|of| Change::Word {
+                    of,
+                    bytes: None,
+                    sha256: String::new(),
+                }),
+                Key::Plugin(_) | Key::Config => {
+                    plugin_name(&path).map(|name| Change::PluginGone { name })
+                }
+            },
         }
     }
 
@@ -350,8 +418,10 @@ impl Tracker {
         if self.files.contains_key(key) {
             return true;
         }
-        if *key != Key::Config {
-            let followed = self.files.keys().filter(|key| **key != Key::Config).count();
+        if matches!(key, Key::Plugin(_) | Key::Signature(_)) {
+            let same_kind =
+                |other: &&Key| std::mem::discriminant(*other) == std::mem::discriminant(key);
+            let followed = self.files.keys().filter(same_kind).count();
             if followed >= PLUGIN_FILES_MAX {
                 self.tell_folder(Some(Fault::TooManyFiles(PLUGIN_FILES_MAX)));
                 return false;
@@ -368,17 +438,20 @@ impl Tracker {
         true
     }
 
-    /// The plugin files in the folder, in order of their names. A folder that is gone has none.
-    fn list_plugins(&mut self) -> Vec<OsString> {
+    /// The plugin files and the signatures in the folder, in order of their names. A folder that is gone
+    /// has none.
+    fn list_folder(&mut self) -> Vec<Key> {
         let Some(plugin_dir) = self.checked.plugin_dir.clone() else {
             return Vec::new();
         };
-        let mut names = Vec::new();
+        let (mut names, mut signatures) = (Vec::new(), Vec::new());
         let listed = std::fs::read_dir(&plugin_dir).and_then(|entries| {
             for entry in entries {
                 let name = entry?.file_name();
                 if is_plugin_name(&name) && names.len() <= PLUGIN_FILES_MAX {
-                    names.push(name);
+                    names.push(Key::Plugin(name));
+                } else if is_signature_name(&name) && signatures.len() < PLUGIN_FILES_MAX {
+                    signatures.push(Key::Signature(name));
                 }
             }
             Ok(())
@@ -388,6 +461,7 @@ impl Tracker {
             Ok(()) if names.len() <= PLUGIN_FILES_MAX => self.tell_folder(None),
             Ok(()) => self.tell_folder(Some(Fault::TooManyFiles(PLUGIN_FILES_MAX))),
         }
+        names.extend(signatures);
         names.sort();
         names
     }
@@ -420,7 +494,10 @@ fn unreadable(path: &Path, fault: &Fault) -> Change {
 fn look(checked: &Checked, key: &Key) -> Sample {
     let path = path_of(checked, key);
     match file::sample(&path) {
-        Sample::Regular(_) if *key != Key::Config && plugin_name(&path).is_none() => {
+        Sample::Regular(_)
+            if matches!(key, Key::Plugin(_) | Key::Signature(_))
+                && plugin_name(&path).is_none() =>
+        {
             Sample::Faulty(Fault::NameNotText)
         }
         found => found,
@@ -428,10 +505,11 @@ fn look(checked: &Checked, key: &Key) -> Sample {
 }
 
 fn path_of(checked: &Checked, key: &Key) -> PathBuf {
-    match (key, &checked.plugin_dir) {
-        (Key::Plugin(name), Some(plugin_dir)) => plugin_dir.join(name),
-        (Key::Plugin(name), None) => checked.config_dir.join(name),
-        (Key::Config, _) => checked.config_dir.join(&checked.config_name),
+    match (key, &checked.plugin_dir, &checked.lock) {
+        (Key::Plugin(name) | Key::Signature(name), Some(plugin_dir), _) => plugin_dir.join(name),
+        (Key::Plugin(name) | Key::Signature(name), None, _) => checked.config_dir.join(name),
+        (Key::Lock, _, Some((folder, name))) => folder.join(name),
+        (Key::Lock, _, None) | (Key::Config, _, _) => checked.config_dir.join(&checked.config_name),
     }
 }
 
@@ -439,6 +517,8 @@ fn limit_of(checked: &Checked, key: &Key) -> u64 {
     match key {
         Key::Plugin(_) => checked.settings.plugin_bytes_max,
         Key::Config => checked.settings.config_bytes_max,
+        Key::Lock => LOCK_BYTES_MAX,
+        Key::Signature(_) => SIGNATURE_BYTES_MAX,
     }
 }
 
@@ -450,5 +530,22 @@ fn plugin_name(path: &Path) -> Option<String> {
 /// with a dot.
 pub(crate) fn is_plugin_name(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    name.ends_with(b".wasm") && !name.starts_with(b".")
+    name.ends_with(PLUGIN_END.as_bytes()) && !name.starts_with(b".")
+}
+
+/// A signature stands beside its plugin, under its name with an end of its own.
+pub(crate) fn is_signature_name(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.ends_with(SIGNATURE_END.as_bytes()) && !name.starts_with(b".")
+}
+
+fn word_of(key: &Key) -> Option<Word> {
+    match key {
+        Key::Lock => Some(Word::Lock),
+        Key::Signature(name) => name
+            .to_str()
+            .and_then(|name| name.strip_suffix(SIGNATURE_END))
+            .map(|name| Word::Signature(name.to_owned())),
+        Key::Plugin(_) | Key::Config => None,
+    }
 }

@@ -8,7 +8,7 @@
 
 use crate::change::Change;
 use crate::settings::{Checked, WatchError, WatchSettings};
-use crate::tracker::{Key, Tracker, Writing, is_plugin_name};
+use crate::tracker::{Key, Tracker, Writing, is_plugin_name, is_signature_name};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::os::unix::fs::MetadataExt;
@@ -392,7 +392,9 @@ fn signals_of_path(
     if name == KUBERNETES_DATA_LINK {
         return vec![Signal::Survey];
     }
-    if !is_plugin_name(name) && name != checked.config_name {
+    let is_lock = checked.lock.as_ref().is_some_and(|(_, lock)| lock == name);
+    let is_watched = is_plugin_name(name) || is_signature_name(name);
+    if !is_watched && !is_lock && name != checked.config_name {
         return Vec::new();
     }
     Tracker::keys_of(checked, name)

@@ -42,7 +42,7 @@ pub use groups::{GroupFilter, GroupPlan, Groups, groups};
 pub use messages::{Messages, messages};
 pub use orders::{Orders, orders};
 pub use performance::{PerformanceAnswer, PerformanceFilter, Trades, performance};
-pub use plugin_events::{PluginEvents, plugin_events};
+pub use plugin_events::{PluginEvents, plugin_events, plugin_history};
 pub use status::{Status, status};
 pub use streams::{StreamAnswer, StreamHealth, StreamState, Streams};
 pub use table::{Column, Look, painted, render};

@@ -20,6 +20,7 @@ use fillsync_config::{Account, Change, Channel as ChannelConfig, Config, Step};
 use fillsync_core::id::{AccountName, ChannelName};
 use fillsync_core::port::{Channel, Venue};
 use fillsync_ledger::LedgerError;
+use fillsync_plugin_host::Target;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -58,6 +59,13 @@ impl App {
                 ..Policy::default()
             }));
         }
+        self.shelf
+            .aim(opened.channels.iter().map(|(name, channel)| Target {
+                channel: name.clone(),
+                kind: channel.kind().to_owned(),
+                limits: *channel.limits(),
+                edits: false,
+            }));
         let before = self.synchroniser.is_some().then_some(&self.config);
         let offered = self.shelf.offer(wanted, before).await;
         if let Offered::Refused { plugin, why } = offered {

@@ -150,7 +150,7 @@ async fn format(
     let (config, formatter, asked) = (config.clone(), settings.formatter.clone(), alert.clone());
     let formatted = tokio::task::spawn_blocking(move || {
         let registry = Registry::new(PluginEngine::new()?);
-        check::load_plugin(&registry, &config, &formatter).map_err(|why| anyhow!("{why}"))?;
+        check::load_one(&registry, &config, &formatter).map_err(|why| anyhow!("{why}"))?;
         registry
             .format(&formatter, &asked, &target, now)
             .map(|answered| answered.answer)

@@ -9,14 +9,15 @@ use super::accounts::Venues;
 use super::answers::Answers;
 use super::channels;
 use super::keys::{self, AccountReport};
+use super::plugin_store::{self, Candidate};
 use super::progress::spinner;
 use crate::app;
+use crate::shelf;
 use anyhow::anyhow;
-use fillsync_config::{Config, Problem};
+use fillsync_config::{Config, PluginLock, Problem};
 use fillsync_core::id::PluginName;
 use fillsync_core::time::HostTime;
-use fillsync_plugin_host::kit::{ANSWERED_INERTLY, PROVEN, inspect};
-use fillsync_plugin_host::{Outcome, PluginEngine, Registry, Source, first_party};
+use fillsync_plugin_host::{Offer, Outcome, PluginEngine, Registry, Rejection};
 use fillsync_report::{Answer, Look, painted};
 use serde::Serialize;
 
@@ -184,66 +185,138 @@ pub(super) async fn check(answers: &Answers<'_>, offline: bool) -> anyhow::Resul
 
 /// Loads every plugin that the configuration uses, as the daemon would.
 pub(super) fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
-    let registry = Registry::new(PluginEngine::new()?);
+    let engine = PluginEngine::open(None, plugin_store::compiler(config))?;
+    let registry = Registry::new(engine);
+    let lock = PluginLock::read(&config.daemon.plugin_lock);
+    if let Err(error) = &lock {
+        findings.add(Grade::Error, "daemon.plugin_lock", error.to_string());
+    }
+    let lock = lock.unwrap_or_default();
     for name in app::plugins_in_use(config) {
-        match load_plugin(&registry, config, &name) {
-            Err(why) => findings.add(Grade::Error, format!("plugin {name}"), why),
-            Ok(Some(good)) => findings.add(Grade::Ok, format!("plugin {name}"), good),
-            Ok(None) => {}
-        }
+        load_plugin(config, &lock, &registry, &name, findings)?;
     }
     Ok(())
 }
 
-/// Loads one plugin with its settings; what it is, where it was not loaded before.
-pub(super) fn load_plugin(
+/// One plugin: what its file holds, whether that would be let in, and what the daemon uses.
+fn load_plugin(
+    config: &Config,
+    lock: &PluginLock,
+    registry: &Registry,
+    name: &PluginName,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let about = format!("plugin {name}");
+    let (memory, latest) = plugin_store::remembered(config, name)?;
+    let candidate = match plugin_store::candidate(config, name) {
+        Ok(candidate) => candidate,
+        Err(why) => {
+            findings.add(Grade::Error, about, why);
+            return Ok(());
+        }
+    };
+    let (json, limits) = shelf::wishes(config, name);
+    let Candidate {
+        source,
+        bytes,
+        sha256,
+        signature,
+    } = candidate;
+    let mut offer = Offer::plain(
+        name,
+        source.clone(),
+        &bytes,
+        &json,
+        &limits,
+        HostTime::EPOCH,
+    );
+    offer.trust = shelf::demands(config, lock, name, &bytes, signature);
+    match registry.consider(&offer).outcome {
+        Outcome::Rejected { rejection, .. } => {
+            findings.add(Grade::Error, &about, in_words(&rejection));
+        }
+        Outcome::Held { why, .. } => {
+            // Where something else is in use, it goes on.
+            let grade = if memory.in_use.is_some() {
+                Grade::Warning
+            } else {
+                Grade::Error
+            };
+            findings.add(grade, &about, in_words(&why));
+        }
+        Outcome::Swapped(swap) => {
+            let reach = registry
+                .active(name)
+                .map(|loaded| loaded.reach().sentence());
+            findings.add(
+                Grade::Ok,
+                &about,
+                format!(
+                    "{} {} ({source}), sha256 {}. {}",
+                    swap.kind,
+                    swap.used.version,
+                    swap.used.sha256,
+                    reach.unwrap_or_default()
+                ),
+            );
+        }
+        Outcome::Unchanged => {}
+    }
+    if let Some(in_use) = memory.in_use.filter(|in_use| *in_use != sha256) {
+        let waits = latest
+            .map(|latest| latest.event)
+            .filter(|event| matches!(event.outcome.as_str(), "held" | "rejected" | "rolled-back"))
+            .map_or_else(String::new, |event| {
+                format!(
+                    "; {} at {}: {}; {}",
+                    event.outcome,
+                    event.stage,
+                    event.cause.unwrap_or_default(),
+                    event.hint.unwrap_or_default()
+                )
+            });
+        findings.add(
+            Grade::Warning,
+            &about,
+            format!("in use is another content, sha256 {in_use}{waits}"),
+        );
+    }
+    Ok(())
+}
+
+/// Loads one plugin for a command that asks it something, if the operator lets its file in.
+///
+/// # Errors
+/// In words.
+pub(super) fn load_one(
     registry: &Registry,
     config: &Config,
     name: &PluginName,
-) -> Result<Option<String>, String> {
-    let (source, bytes) = candidate(config, name)?;
-    let (json, limits) = crate::shelf::wishes(config, name);
-    let from = source.to_string();
-    match registry.offer(name, source, &bytes, &json, &limits, HostTime::EPOCH) {
-        Outcome::Rejected { rejection, .. } => {
-            let hint = rejection
-                .hint
-                .map_or_else(String::new, |hint| format!("; {hint}"));
-            Err(format!("{}: {}{hint}", rejection.stage, rejection.cause))
+) -> Result<(), String> {
+    let lock =
+        PluginLock::read(&config.daemon.plugin_lock).map_err(|error| error.to_string())?;
+    let candidate = plugin_store::candidate(config, name)?;
+    let (json, limits) = shelf::wishes(config, name);
+    let Candidate {
+        source,
+        bytes,
+        signature,
+        ..
+    } = candidate;
+    let mut offer = Offer::plain(name, source, &bytes, &json, &limits, HostTime::EPOCH);
+    offer.trust = shelf::demands(config, &lock, name, &bytes, signature);
+    match registry.consider(&offer).outcome {
+        Outcome::Rejected { rejection: why, .. } | Outcome::Held { why, .. } => {
+            Err(in_words(&why))
         }
-        Outcome::Swapped(swap) => {
-            let proven = inspect(&bytes).is_ok_and(|outside| outside.is_proven);
-            let reach = if proven { PROVEN } else { ANSWERED_INERTLY };
-            Ok(Some(format!(
-                "{} {} ({from}), sha256 {}; {reach}",
-                swap.kind, swap.used.version, swap.used.sha256
-            )))
-        }
-        Outcome::Unchanged => Ok(None),
+        Outcome::Swapped(_) | Outcome::Unchanged => Ok(()),
     }
 }
 
-/// Where a plugin of the configuration comes from, and its bytes.
-pub(super) fn candidate(config: &Config, name: &PluginName) -> Result<(Source, Vec<u8>), String> {
-    let file = config
-        .plugins
-        .get(name)
-        .and_then(|plugin| plugin.file.clone())
-        .unwrap_or_else(|| format!("{name}.wasm"));
-    let path = config.daemon.plugin_dir.join(&file);
-    if path.is_file() {
-        let bytes = std::fs::read(&path)
-            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        return Ok((Source::File(file), bytes));
-    }
-    first_party()
-        .iter()
-        .find(|plugin| plugin.name == name.as_str())
-        .map(|plugin| (Source::Embedded, plugin.bytes.to_vec()))
-        .ok_or_else(|| {
-            format!(
-                "there is no file {}; put the component there",
-                path.display()
-            )
-        })
+fn in_words(rejection: &Rejection) -> String {
+    let hint = rejection
+        .hint
+        .as_ref()
+        .map_or_else(String::new, |hint| format!("; {hint}"));
+    format!("{}: {}{hint}", rejection.stage, rejection.cause)
 }

@@ -30,6 +30,7 @@ pub(super) async fn run(config_path: PathBuf) -> anyhow::Result<()> {
         rescan: Some(rescans),
         log: Some(log),
         supervisor: Supervisor::from_environment()?,
+        compiler: fillsync_plugin_host::running_program(),
     })
     .await
 }

@@ -5,7 +5,9 @@
 //! read arguments and files, and print.
 
 use super::answers::Answers;
+use super::plugin_store;
 use clap::Subcommand;
+use fillsync_core::id::PluginName;
 
 mod bench;
 mod build;
@@ -23,6 +25,43 @@ mod workbench;
 pub(super) enum PluginCommand {
     /// The plugins that the configuration uses, and how loading them ends.
     List,
+    /// Let in what a plugin's file holds now, where `plugin_trust` is "lock".
+    ///
+    /// The approval is of this content with these imports, and of no other. It is written into
+    /// `plugin_lock`; a running daemon takes it up.
+    Approve {
+        /// The plugin, by its name in the configuration.
+        name: PluginName,
+        /// Only if the content has this SHA-256; 12 digits are enough.
+        #[arg(long)]
+        sha256: Option<String>,
+    },
+    /// Use what a plugin's file holds now, whatever `swap` says and however it answers recorded inputs.
+    ///
+    /// For a candidate that waits, and for one that was refused or rolled back. It is approved as well.
+    Promote {
+        /// The plugin, by its name in the configuration.
+        name: PluginName,
+        /// Only if the content has this SHA-256; 12 digits are enough.
+        #[arg(long)]
+        sha256: Option<String>,
+    },
+    /// Print the line that pins a plugin to the content that is in use.
+    Pin {
+        /// The plugin, by its name in the configuration.
+        name: PluginName,
+        /// Write it into the configuration; the rest of the file stays as it is.
+        #[arg(long)]
+        write: bool,
+    },
+    /// What became of every candidate: at which stage, why, and how its answers differ.
+    History {
+        /// Of this plugin; of all by default.
+        name: Option<PluginName>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
     /// Write a project for a new plugin: it builds with its language's own tools and passes its own test.
     New(new::Wish),
     /// Build a project's component, from Rust in one step, else with the language's own tool.
@@ -57,6 +96,16 @@ pub(super) enum PluginCommand {
 pub(super) fn run(answers: &Answers<'_>, command: PluginCommand) -> anyhow::Result<()> {
     match command {
         PluginCommand::List => list::list(answers),
+        PluginCommand::Approve { name, sha256 } => {
+            plugin_store::approve(answers, &name, sha256.as_deref(), false)
+        }
+        PluginCommand::Promote { name, sha256 } => {
+            plugin_store::approve(answers, &name, sha256.as_deref(), true)
+        }
+        PluginCommand::Pin { name, write } => plugin_store::pin(answers, &name, write),
+        PluginCommand::History { name, limit } => {
+            plugin_store::history(answers, name.as_ref(), limit)
+        }
         PluginCommand::New(wish) => new::new(answers, &wish),
         PluginCommand::Build(wish) => build::build(answers, &wish),
         PluginCommand::Check(wish) => check::check(answers, &wish),

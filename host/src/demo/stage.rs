@@ -196,6 +196,8 @@ formatter = "limit-fill"
             rescan: None,
             log: None,
             supervisor: Supervisor::none(),
+            // The demo has the plugins of the binary only.
+            compiler: None,
         }));
         let daemon = Daemon { stop, handle };
         let Ok(address) = address.await else {

@@ -368,7 +368,9 @@ impl Synchroniser {
                 self.tell(group, &symbol, told, agenda);
             }
             for failure in failures {
-                if let Turn::SetAside { until } = failure.turn {
+                if let Some(rolled_back) = &failure.rolled_back {
+                    self.voice.plugin_rolled_back(rolled_back).await;
+                } else if let Turn::SetAside { until } = failure.turn {
                     self.voice
                         .plugin_set_aside(failure.name.as_str(), until, &failure.error.to_string())
                         .await;

@@ -90,6 +90,7 @@ impl Running {
             rescan: None,
             log: None,
             supervisor: Supervisor::none(),
+            compiler: None,
         }));
         let address = runtime.block_on(address);
         let address = match address {

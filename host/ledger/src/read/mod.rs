@@ -15,5 +15,6 @@ pub(crate) mod look;
 pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod performance;
+pub(crate) mod plugins;
 pub(crate) mod recorded;
 pub(crate) mod status;

@@ -2,9 +2,9 @@
 
 use super::outbox;
 use crate::codec::{all, count, get, host_time, id, id_or_none, one};
-use crate::decisions::{EventRow, PluginEventRow};
+use crate::decisions::EventRow;
 use crate::error::LedgerError;
-use crate::rows::{AccountTally, LedgerStatus, StoredEvent, StoredPluginEvent};
+use crate::rows::{AccountTally, LedgerStatus, StoredEvent};
 use fillsync_core::id::AccountName;
 use fillsync_core::time::VenueTime;
 use rusqlite::{Connection, params};
@@ -110,28 +110,4 @@ pub(crate) fn events(
             event,
         })
     })
-}
-
-pub(crate) fn plugin_events(connection: &Connection, limit: u32) -> Read<Vec<StoredPluginEvent>> {
-    all(
-        connection,
-        "SELECT * FROM plugin_event ORDER BY id DESC LIMIT ?1",
-        params![limit],
-        |row| {
-            let event = PluginEventRow {
-                at: host_time(row, "at")?,
-                plugin: get(row, "plugin")?,
-                stage: get(row, "stage")?,
-                outcome: get(row, "outcome")?,
-                old_sha256: get(row, "old_sha256")?,
-                new_sha256: get(row, "new_sha256")?,
-                cause: get(row, "cause")?,
-                hint: get(row, "hint")?,
-            };
-            Ok(StoredPluginEvent {
-                id: get(row, "id")?,
-                event,
-            })
-        },
-    )
 }

@@ -269,14 +269,8 @@ fn events_are_bounded_and_read_in_order() {
         }
         for n in 0..3 {
             let plugin_event = PluginEventRow {
-                at: SEEN,
-                plugin: "max-count".to_owned(),
-                stage: "swap".to_owned(),
-                outcome: format!("{n}"),
-                old_sha256: None,
                 new_sha256: Some("ab".to_owned()),
-                cause: None,
-                hint: None,
+                ..PluginEventRow::new(SEEN, "max-count", "swap", &n.to_string())
             };
             bench.ledger.log_plugin_event(plugin_event).await.unwrap();
         }

@@ -13,6 +13,7 @@ mod laws;
 mod lists;
 mod migrations;
 mod pages;
+mod plugins;
 mod proofs;
 mod relations;
 mod stand_ins;

@@ -2,7 +2,7 @@
 //! and come back, files that may not be read. None of them blocks or is repeated.
 
 use crate::scene::{Scene, rename_into_place};
-use fillsync_reload::Change;
+use fillsync_reload::{Change, Word};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -250,4 +250,33 @@ fn the_end_of_a_rescan_is_reported_after_what_it_found() {
         |change: &Change| matches!(change, Change::Config { bytes, .. } if bytes == b"second");
     assert!(is_config(&reports[0]), "{reports:?}");
     assert_eq!(reports.len(), 2, "{reports:?}");
+}
+
+#[test]
+fn what_is_said_about_plugins_is_reported_when_it_changes_and_when_it_goes() {
+    let mut scene = Scene::new();
+    let lock = scene.config().with_file_name("plugins.lock");
+    scene.settings.lock_file = Some(lock.clone());
+    fs::write(scene.plugin("house.wasm.minisig"), "first").unwrap();
+    let mut watched = scene.start();
+    let word = |change: Change| match change {
+        Change::Word { of, bytes, .. } => (of, bytes),
+        other => panic!("expected a word, got {other:?}"),
+    };
+    let signature = || Word::Signature("house".to_owned());
+    let said = |text: &str| Some(text.as_bytes().to_vec());
+    // What was there at the start is known.
+    assert_eq!(watched.until_fence(&scene), []);
+    rename_into_place(&lock, b"approved");
+    assert_eq!(word(watched.next()), (Word::Lock, said("approved")));
+    fs::write(scene.plugin("house.wasm.minisig"), "second").unwrap();
+    assert_eq!(word(watched.next()), (signature(), said("second")));
+    fs::remove_file(&lock).unwrap();
+    assert_eq!(word(watched.next()), (Word::Lock, None));
+    fs::remove_file(scene.plugin("house.wasm.minisig")).unwrap();
+    assert_eq!(word(watched.next()), (signature(), None));
+    // A lock of that name in the plugin folder is nobody's word.
+    fs::write(scene.plugin("plugins.lock"), "approve me").unwrap();
+    fs::write(scene.plugin(".x.wasm.minisig"), "hidden").unwrap();
+    assert_eq!(watched.until_fence(&scene), []);
 }

@@ -479,15 +479,13 @@ async fn told(ledger: &Ledger) {
         json: r#"{"main":2,"mirror":2}"#.to_owned(),
     };
     ledger.log_events(vec![event]).await.unwrap();
+    let at = HostTime::from_us(NOON_US + 50_000_000);
     let event = PluginEventRow {
-        at: HostTime::from_us(NOON_US + 50_000_000),
-        plugin: "max-count".to_owned(),
-        stage: "compile".to_owned(),
-        outcome: "rejected".to_owned(),
-        old_sha256: None,
         new_sha256: Some("ab".to_owned()),
         cause: Some("it is no component".to_owned()),
         hint: Some("build it for wasm32-wasip2".to_owned()),
+        stages: vec![("hash".to_owned(), 120), ("format".to_owned(), 4_300)],
+        ..PluginEventRow::new(at, "max-count", "compile", "rejected")
     };
     ledger.log_plugin_event(event).await.unwrap();
 }

@@ -4,7 +4,7 @@
 //! some ten seconds to compile and an author asks again and again.
 
 use crate::cli::answers::Answers;
-use crate::cli::check::candidate;
+use crate::cli::plugin_store::candidate;
 use crate::cli::progress::spinner;
 use crate::cli::{CalledWrongly, warn};
 use crate::shelf::wishes;
@@ -127,7 +127,7 @@ pub(super) fn component(answers: &Answers<'_>, what: &Path) -> anyhow::Result<Ve
             return Ok(plugin.bytes.to_vec());
         }
         let configured = answers.load().ok();
-        if let Some(Ok((_, bytes))) = configured.map(|config| candidate(&config, name)) {
+        if let Some(Ok(found)) = configured.map(|config| candidate(&config, name)) {
             return Ok(bytes);
         }
     }
