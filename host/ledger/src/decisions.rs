@@ -261,7 +261,7 @@ pub struct PluginEventRow {
     /// The stage it reached ("compile", "swap").
     pub stage: String,
     /// How it ended: "loaded", "swapped", "promoted", "held", "rejected", "rolled-back", "file-gone",
-    /// "set-aside", "approval-missing". The first three and "rolled-back" say what is in use from then on.
+    /// "set-aside". The first three and "rolled-back" say what is in use from then on.
     pub outcome: String,
     /// SHA-256 of what ran before.
     pub old_sha256: Option<String>,

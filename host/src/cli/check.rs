@@ -193,7 +193,7 @@ pub(super) fn load_plugins(config: &Config, findings: &mut Findings) -> anyhow::
     }
     let lock = lock.unwrap_or_default();
     for name in app::plugins_in_use(config) {
-        load_plugin(config, &lock, &registry, &name, findings)?;
+        load_plugin(config, &lock, &registry, &name, findings);
     }
     Ok(())
 }
@@ -205,14 +205,22 @@ fn load_plugin(
     registry: &Registry,
     name: &PluginName,
     findings: &mut Findings,
-) -> anyhow::Result<()> {
+) {
     let about = format!("plugin {name}");
-    let (memory, latest) = plugin_store::remembered(config, name)?;
+    // A ledger that only a start can bring up, or nobody can read, keeps no file from being checked.
+    let (memory, latest) = plugin_store::remembered(config, name).unwrap_or_else(|error| {
+        findings.add(
+            Grade::Warning,
+            &about,
+            format!("what is in use is not known: {error:#}"),
+        );
+        Default::default()
+    });
     let candidate = match plugin_store::candidate(config, name) {
         Ok(candidate) => candidate,
         Err(why) => {
             findings.add(Grade::Error, about, why);
-            return Ok(());
+            return;
         }
     };
     let (json, limits) = shelf::wishes(config, name);
@@ -281,7 +289,6 @@ fn load_plugin(
             format!("in use is another content, sha256 {in_use}{waits}"),
         );
     }
-    Ok(())
 }
 
 /// Loads one plugin for a command that asks it something, if the operator lets its file in.
