@@ -109,7 +109,7 @@ section! {
         plugin_dir: PathBuf = "plugins",
         /// The folder for compiled plugins. It can be deleted at any time.
         cache_dir: PathBuf = "cache",
-        /// Which plugin files are let in: "any"; "lock": those that `fillsync plugin approve` wrote into
+        /// Which plugin files are let in: "any"; "lock": those that `fillsync plugin approve NAME` wrote into
         /// `plugin_lock`, or that are pinned; "signed": those with a signature of one of `plugin_keys`.
         /// What the binary carries is trusted as the binary is.
         plugin_trust: PluginTrust = "any",
@@ -226,7 +226,7 @@ section! {
         sha256: Option<Sha256Pin>,
         /// What a new file does where another one is in use: "auto" takes its place if it stands;
         /// "auto-if-same" does if it answers the recorded inputs the same; "manual", and what is not
-        /// the same, waits for `fillsync plugin promote`.
+        /// the same, waits for `fillsync plugin promote NAME`.
         swap: PluginSwap = "auto",
         /// How many recorded inputs a new file is asked beside the one in use.
         replay: u64 = 50,
