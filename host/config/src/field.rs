@@ -10,8 +10,8 @@ use crate::read::{Entry, Read, Value, nearest_or_all, quoted};
 use crate::schema::{ByteSize, Strategy};
 use crate::secret::SecretSource;
 use crate::value::{
-    EmailTls, HttpUrl, LogFormat, LogLevel, PluginSwap, PluginTrust, Sha256Pin, SigningKey, SlotToken,
-    ValueError, parse_size, parse_span,
+    EmailTls, HttpUrl, LogFormat, LogLevel, PluginSwap, PluginTrust, Sha256Pin, SigningKey,
+    SlotToken, ValueError, parse_size, parse_span,
 };
 use fillsync_core::alert::{self, AlertKind};
 use fillsync_core::execution::VenueKind;

@@ -39,6 +39,6 @@ pub use schema::{
 };
 pub use secret::{Resolved, SECRET_BYTES_MAX, SecretError, SecretSource};
 pub use value::{
-    EmailTls, HttpUrl, LogFormat, LogLevel, PluginSwap, PluginTrust, SPAN_MAX, Sha256Pin, SigningKey,
-    SlotToken, ValueError, parse_size, parse_span, print_size, print_span,
+    EmailTls, HttpUrl, LogFormat, LogLevel, PluginSwap, PluginTrust, SPAN_MAX, Sha256Pin,
+    SigningKey, SlotToken, ValueError, parse_size, parse_span, print_size, print_span,
 };

@@ -46,7 +46,11 @@ pub use read::performance::{CycleChange, CycleChanges, CycleKey, CycleRow, Cycle
 pub use read::recorded::RecordedDecision;
 pub use reader::Reader;
 pub use rows::{
-    AccountTally, Again, AgainOutcome, AlertFilter, BarredContent, ClosedCycle, CycleFilter, CycleName, Delivery, FillFilter, KnownGap, LatestDecision, LedgerStatus, Mark, OrderAhead, OrderSum, OutboxRow, PendingChannel, PluginMemory, Proof, RecordedInputs, SelfCheck, StoredAlert, StoredCount, StoredDecision, StoredDivergence, StoredEvent, StoredFill, StoredGroupCycle, StoredPluginEvent,
+    AccountTally, Again, AgainOutcome, AlertFilter, BarredContent, ClosedCycle, CycleFilter,
+    CycleName, Delivery, FillFilter, KnownGap, LatestDecision, LedgerStatus, Mark, OrderAhead,
+    OrderSum, OutboxRow, PendingChannel, PluginMemory, Proof, RecordedInputs, SelfCheck,
+    StoredAlert, StoredCount, StoredDecision, StoredDivergence, StoredEvent, StoredFill,
+    StoredGroupCycle, StoredPluginEvent,
 };
 
 /// The most orders that [`Recorded::orders_wanted`] names.

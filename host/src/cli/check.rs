@@ -300,8 +300,7 @@ pub(super) fn load_one(
     config: &Config,
     name: &PluginName,
 ) -> Result<(), String> {
-    let lock =
-        PluginLock::read(&config.daemon.plugin_lock).map_err(|error| error.to_string())?;
+    let lock = PluginLock::read(&config.daemon.plugin_lock).map_err(|error| error.to_string())?;
     let candidate = plugin_store::candidate(config, name)?;
     let (json, limits) = shelf::wishes(config, name);
     let Candidate {
@@ -313,9 +312,7 @@ pub(super) fn load_one(
     let mut offer = Offer::plain(name, source, &bytes, &json, &limits, HostTime::EPOCH);
     offer.trust = shelf::demands(config, &lock, name, &bytes, signature);
     match registry.consider(&offer).outcome {
-        Outcome::Rejected { rejection: why, .. } | Outcome::Held { why, .. } => {
-            Err(in_words(&why))
-        }
+        Outcome::Rejected { rejection: why, .. } | Outcome::Held { why, .. } => Err(in_words(&why)),
         Outcome::Swapped(_) | Outcome::Unchanged => Ok(()),
     }
 }
