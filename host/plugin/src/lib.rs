@@ -50,7 +50,7 @@ pub use limits::{
     MESSAGE_LINES_MAX, STACK_BYTES,
 };
 pub use loaded::Loaded;
-pub use reach::{PROVEN, Reach, imports};
+pub use reach::{Reach, imports};
 pub use registry::{
     Ability, ActiveStatus, Answered, Barred, Dated, DatedRejection, HeldStatus, Offer, Outcome,
     PROBATION_CALLS, PROBATION_FAULT_PERCENT, PROBATION_FAULTS, Passage, PluginStatus,

@@ -7,11 +7,8 @@
 
 use crate::error::Rejection;
 use crate::file;
+use crate::kit::{ANSWERED_INERTLY, PROVEN};
 use serde::Serialize;
-
-/// The sentence for a plugin whose imports leave it nothing to reach.
-pub const PROVEN: &str =
-    "This plugin can reach no network, file, clock or randomness: proven from its imports.";
 
 /// What the imports of a plugin say about what it can reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,10 +39,7 @@ impl Reach {
         if self.proven {
             return PROVEN.to_owned();
         }
-        format!(
-            "Nothing is proven from its imports: it wants {}.",
-            self.others.join(", ")
-        )
+        format!("{ANSWERED_INERTLY} It imports {}.", self.others.join(", "))
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) fn component(answers: &Answers<'_>, what: &Path) -> anyhow::Result<Ve
         }
         let configured = answers.load().ok();
         if let Some(Ok(found)) = configured.map(|config| candidate(&config, name)) {
-            return Ok(bytes);
+            return Ok(found.bytes);
         }
     }
     let ships: Vec<&str> = first_party().iter().map(|plugin| plugin.name).collect();
