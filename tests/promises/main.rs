@@ -18,6 +18,7 @@ mod rig;
 mod stage;
 
 mod agreement;
+mod authors;
 mod backfill;
 mod backup;
 mod channels;
