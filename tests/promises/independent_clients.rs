@@ -4,58 +4,15 @@
 //! would prove nothing; so pybit and alpaca-py, which somebody else wrote, read the same fakes here,
 //! and must find every row.
 
+use crate::tools::{python, run};
 use fillsync_fake::{
     AlpacaAccount, AlpacaOptions, BybitAccount, BybitOptions, FakeAlpaca, FakeBybit, Rate, sample,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
-
-/// A Python with the clients, made once under the target folder.
-fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
-    let python = folder.join("bin/python");
-    let wanted = std::fs::read_to_string(format!("{CLIENTS}/requirements.txt")).unwrap();
-    let installed = folder.join("installed.txt");
-    if std::fs::read_to_string(&installed).is_ok_and(|have| have == wanted) {
-        return python;
-    }
-    run(
-        Command::new("python3").args(["-m", "venv"]).arg(&folder),
-        "python3 with its venv module is needed: `apt-get install python3-venv`",
-    );
-    run(
-        Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "-r",
-            ])
-            .arg(format!("{CLIENTS}/requirements.txt")),
-        "the clients of tests/clients/requirements.txt cannot be installed: pip needs its package index",
-    );
-    std::fs::write(installed, wanted).unwrap();
-    python
-}
-
-fn run(command: &mut Command, remedy: &str) -> Vec<u8> {
-    match command.output() {
-        Ok(output) if output.status.success() => output.stdout,
-        Ok(output) => panic!(
-            "{remedy}\n{command:?}: {}\n{}{}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ),
-        Err(error) => panic!("{remedy}\n{command:?}: {error}"),
-    }
-}
 
 fn texts(value: &Value) -> Vec<String> {
     let rows = value.as_array().unwrap();
@@ -95,7 +52,7 @@ fn the_venues_own_clients_read_every_row_of_the_fakes() {
     sample::alpaca_history(alpaca.book(), "bot", now).unwrap();
     let since = now - sample::SAMPLE_REACH_MS;
     let output = run(
-        Command::new(python())
+        Command::new(python("clients"))
             .arg(format!("{CLIENTS}/read_fakes.py"))
             .args([
                 "--bybit",
