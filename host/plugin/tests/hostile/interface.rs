@@ -217,7 +217,7 @@ fn starts() -> Vec<Case> {
                 memory: "(memory (export \"memory\") 65536)",
                 ..GOOD
             },
-            Stage::World,
+            Stage::Compile,
             "memory",
         ),
         rejected(
@@ -226,7 +226,7 @@ fn starts() -> Vec<Case> {
                 fields: "(table 10000000 funcref)",
                 ..GOOD
             },
-            Stage::World,
+            Stage::Compile,
             "table",
         ),
         deed_of_tables(),
@@ -245,7 +245,7 @@ fn starts() -> Vec<Case> {
                 fields: &"(table 1 funcref)".repeat(100),
                 ..GOOD
             },
-            Stage::World,
+            Stage::Compile,
             "table",
         ),
     ]
