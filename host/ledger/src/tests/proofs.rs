@@ -298,8 +298,8 @@ fn the_self_check_finds_what_a_hand_has_spoiled() {
         (
             "INSERT INTO alert (identity, revision, kind, severity, at, json, state, created_at)
                  VALUES ('a', 0, 'fill', 'info', 1, '{}', 'queued', 1);
-             INSERT INTO outbox (alert, identity, revision, channel, state, next_at, created_at)
-                 SELECT id, 'b', 0, 'ops', 'sent', 1, 1 FROM alert",
+             INSERT INTO outbox (alert, identity, revision, channel, state, next_at, created_at, queued_at)
+                 SELECT id, 'b', 0, 'ops', 'sent', 1, 1, 1 FROM alert",
             "is not of the alert that it refers to",
         ),
     ] {
