@@ -12,6 +12,8 @@
     unreachable_pub
 )]
 
+#[path = "../../host/plugin/tests/common/questions.rs"]
+mod questions;
 #[path = "../rig/mod.rs"]
 mod rig;
 #[path = "../cases/stage.rs"]
@@ -56,5 +58,6 @@ mod secrets;
 mod streams;
 mod swap;
 mod tools;
+mod toolchains;
 mod venue_faults;
 mod verify;
