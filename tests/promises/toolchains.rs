@@ -1,4 +1,5 @@
-//! Any toolchain: components as the ordinary tools of three languages leave them, in the engine.
+//! Any toolchain: components as the ordinary tools of three languages leave them, in the engine and in
+//! the daemon.
 //!
 //! The same strategy is written in Python and in JavaScript, and so is the same formatter; each pair
 //! has one component that imports WASI as its toolchain does by default, and one that imports none.
@@ -6,6 +7,7 @@
 
 use crate::questions::{alert, count, desk, divergence, fill, target, view};
 use crate::rig::toolchains::{Wasi, javascript, python, rust};
+use crate::rig::{Rig, SYMBOL, eventually, so};
 use fillsync_core::message::Rendered;
 use fillsync_core::view::{Role, View};
 use fillsync_plugin_host::{CallError, Limits, Loaded, PluginEngine, first_party};
@@ -133,4 +135,62 @@ fn what_cargo_leaves_for_either_target_is_a_plugin_as_it_is() {
         assert_eq!(plain.decide(&view).unwrap().0, shown);
         assert_eq!(wasip2.decide(&view).unwrap().0, shown);
     }
+}
+
+#[test]
+fn law_15_python_and_javascript_take_over_from_each_other_while_the_daemon_runs() {
+    let ([python_strategy, javascript_strategy], [python_formatter, javascript_formatter]) =
+        (strategies(), formatters());
+    // The daemon finds them compiled: what is tested is the swap, not the compiler.
+    for component in strategies().iter().chain(&formatters()) {
+        load(component, "");
+    }
+    let rig = Rig::new();
+    rig.put_plugin("typical-count.wasm", &python_strategy);
+    rig.put_plugin("one-line.wasm", &javascript_formatter);
+    rig.edit("strategy = \"max-count\"", "strategy = \"typical-count\"");
+    rig.edit("formatter = \"limit-fill\"", "formatter = \"one-line\"");
+    let daemon = rig.start_ready();
+    let main = [1, 2, 3].map(|slot| rig.place("main", slot));
+    let mirror = [1, 2, 3].map(|slot| rig.place("mirror", slot));
+    rig.fill(&main[0]);
+    rig.fill(&main[1]);
+    rig.fill(&mirror[0]);
+    // The lower of two counts in the middle.
+    daemon.wait_for_counts(SYMBOL, [(2, 1), (1, 1)]);
+    rig.wait_for("fill", 3);
+
+    rig.put_plugin("typical-count.wasm", &javascript_strategy);
+    rig.put_plugin("one-line.wasm", &python_formatter);
+    rig.fill(&main[2]);
+    eventually("both have taken over", || {
+        let swapped = daemon.events("plugin_swapped");
+        so(swapped.len() >= 2, daemon.log())
+    });
+    rig.fill(&mirror[1]);
+    daemon.wait_for_counts(SYMBOL, [(3, 2), (2, 2)]);
+    let messages = rig.wait_for("fill", 5);
+    for message in &messages {
+        assert!(
+            message
+                .text
+                .starts_with(&format!("{SYMBOL} {} L", message.account)),
+            "{}",
+            message.text
+        );
+    }
+    assert!(
+        messages
+            .iter()
+            .any(|message| message.text.contains("1 of 3 (own 2)")),
+        "{messages:#?}"
+    );
+    // What they do not speak for is told in plain words, and nobody was ever set aside.
+    rig.wait_for("divergence", 1);
+    assert!(
+        daemon.events("plugin_failed").is_empty(),
+        "{}",
+        daemon.log()
+    );
+    rig.wait_for_all_fills();
 }

@@ -1,7 +1,7 @@
 //! Laws 4, 8 and 15 against components that mean ill: whatever they do costs their own answer only.
 //!
 //! `tests/hostile-plugins/README.md` lists them all, with what each does and what must happen; a test
-//! below keeps that list true.
+//! below keeps that list true. The daemon meets the worst of them in `tests/promises/hostile.rs`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -64,6 +64,7 @@ fn the_table_of_hostile_plugins_is_true() {
         include_str!("interface.rs"),
         include_str!("bombs.rs"),
         include_str!("../wasi.rs"),
+        include_str!("../../../../tests/promises/hostile.rs"),
     ];
     for name in listed {
         let quoted = format!("\"{name}\"");
