@@ -73,7 +73,7 @@ mod tests {
             .replace("abab", "cdcd")
             .replace("cd\"\n", "cd\" # why\n");
         assert!(pinned(&other).unwrap().starts_with(text));
-        let commented = format!("[plugin.house]\nsha256 = \"old\"  # why\nswap = \"manual\"\n");
+        let commented = "[plugin.house]\nsha256 = \"old\"  # why\nswap = \"manual\"\n".to_owned();
         assert_eq!(
             pinned(&commented).unwrap(),
             commented.replace("sha256 = \"old\"", &line)

@@ -124,7 +124,7 @@ pub(crate) fn compare(candidate: &Loaded, active: &Loaded, recorded: &Recorded) 
                     &place_of_view(view),
                     candidate.decide(view),
                     || active.decide(view),
-                    counts_apart,
+                    |before, after, place| counts_apart(before, after, place),
                 );
             }
         }
@@ -219,7 +219,7 @@ fn place_of_alert(alert: &Alert, target: &Target) -> String {
 }
 
 /// "mirror: was 2, would be 1 (desk GTCUSDT Sell cycle 12, as of …)".
-fn counts_apart(before: &Vec<Shown>, after: &Vec<Shown>, place: &str) -> Vec<String> {
+fn counts_apart(before: &[Shown], after: &[Shown], place: &str) -> Vec<String> {
     let note = |shown: &Shown| {
         shown
             .note

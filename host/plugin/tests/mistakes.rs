@@ -106,7 +106,7 @@ fn mistakes() -> Vec<Mistake> {
             "{}",
             Stage::Imports,
             "fillsync:plugin/lag",
-            "nothing else",
+            "may import fillsync:plugin/log",
         ),
         (
             "a schema that is not JSON",

@@ -131,7 +131,7 @@ fn what_came_in_quiet_hours_is_told_as_one_after_them() {
 fn what_broke_through_the_quiet_is_not_held() {
     let urgent = notice(
         1,
-        "2026-11-29T03:00:00Z",
+        "2026-11-29T06:59:00Z",
         Severity::Critical,
         "accounts differ",
     );

@@ -93,7 +93,7 @@ impl Discord {
             .http
             .call(method, self.address(call), HeaderMap::new(), body)
             .await
-            .map_err(|fault| self.errors.retry(&fault.to_string()))?;
+            .map_err(|fault| self.errors.retry(fault.to_string()))?;
         *self.lock(&self.pace) = bucket(&answer);
         self.judge(call, outgoing.as_plain, &answer)
     }
@@ -164,7 +164,7 @@ impl Discord {
             return match serde_json::from_slice::<wire::Taken>(&answer.body) {
                 Ok(taken) => Ok(Verdict::Taken(Some(taken.id))),
                 // A message that was taken may hide behind a broken answer: at least once, so once more.
-                Err(_) => Err(self.errors.retry(&format!(
+                Err(_) => Err(self.errors.retry(format!(
                     "answer {status} has no message in it: {:?}{}",
                     self.errors.quoted(&answer.text()),
                     answer.broken()
@@ -292,7 +292,7 @@ impl Channel for Discord {
             .http
             .get(url, HeaderMap::new())
             .await
-            .map_err(|fault| self.errors.retry(&fault.to_string()))?;
+            .map_err(|fault| self.errors.retry(fault.to_string()))?;
         if let Ok(webhook) = serde_json::from_slice::<wire::Webhook>(&answer.body)
             && answer.status.is_success()
         {

@@ -119,7 +119,7 @@ impl Ntfy {
             return match serde_json::from_slice::<wire::Taken>(&answer.body) {
                 Ok(taken) if !taken.id.is_empty() => Ok(()),
                 // A message that was taken may hide behind a broken answer: at least once, so once more.
-                _ => Err(self.errors.retry(&format!(
+                _ => Err(self.errors.retry(format!(
                     "answer {status} is not from ntfy: {:?}{}",
                     self.errors.quoted(&answer.text()),
                     answer.broken()
@@ -205,7 +205,7 @@ impl Channel for Ntfy {
             .http
             .post_json(self.settings.base_url.clone(), self.headers()?, body)
             .await
-            .map_err(|fault| self.errors.retry(&fault.to_string()))?;
+            .map_err(|fault| self.errors.retry(fault.to_string()))?;
         self.judge(&answer).map(|()| Receipt::default())
     }
 
@@ -230,7 +230,7 @@ impl Channel for Ntfy {
             .http
             .get(url, self.headers()?)
             .await
-            .map_err(|fault| self.errors.retry(&fault.to_string()))?;
+            .map_err(|fault| self.errors.retry(fault.to_string()))?;
         if answer.status.is_success() {
             return Ok(Some(said.to_owned()));
         }

@@ -78,7 +78,7 @@ impl Slack {
         self.http
             .post_json(url, self.settings.headers(), body)
             .await
-            .map_err(|fault| self.errors.retry(&fault.to_string()))
+            .map_err(|fault| self.errors.retry(fault.to_string()))
     }
 
     fn address(&self, method: &str) -> Result<Url, ChannelError> {

@@ -28,6 +28,9 @@ const HOUR_US: i64 = 3_600_000_000;
 /// The most cycles that one page gives beyond its limit because they share a moment.
 const TIES_MAX: u32 = 1_000;
 
+/// A moment, and the group, symbol, side and number of its cycle.
+type CountHead = (i64, String, String, String, i64);
+
 impl Reader {
     /// Counts by cycle, the cycle with the newest moment first; the second value says whether there
     /// are more. The counts of one cycle stand together, by account.
@@ -63,7 +66,7 @@ impl Reader {
     }
 
     /// The newest moment of each cycle that passes, the newest first, with the cycle's key.
-    fn count_heads(&self, filter: &CountFilter) -> Read<Vec<(i64, String, String, String, i64)>> {
+    fn count_heads(&self, filter: &CountFilter) -> Read<Vec<CountHead>> {
         let before = [filter.to, filter.before]
             .into_iter()
             .flatten()

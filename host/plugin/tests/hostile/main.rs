@@ -98,7 +98,7 @@ fn law_8_a_loop_ends_by_fuel_and_without_fuel_by_time() {
     let settings = r#"{"deed":"loop","group":"trouble"}"#;
     let limits = Limits {
         fuel: 20_000_000_000,
-        time: Duration::from_millis(50),
+        time: Duration::from_millis(500),
         ..Limits::default()
     };
     let plugin = engine().load(&hostile().0, settings, &limits).unwrap();
@@ -106,7 +106,7 @@ fn law_8_a_loop_ends_by_fuel_and_without_fuel_by_time() {
     assert_eq!(
         plugin.decide(&trouble_view()).unwrap_err(),
         CallError::TimedOut {
-            limit: Duration::from_millis(50)
+            limit: Duration::from_millis(500)
         }
     );
     assert!(
@@ -315,7 +315,7 @@ fn what_is_no_component_is_told_so() {
     for (bytes, words) in [
         (&b""[..], "empty"),
         (b"use the .wasm file", "text"),
-        (b"\x7fELF\x02\x01\x01\0", "not WebAssembly"),
+        (b"\x7fELF\x02\x01\x01\0", "not for WebAssembly"),
         (b"\0asm\x01", "cut off"),
         (b"\0asm\x01\0\0\0", "core module"),
         (b"\0asm\x0d\0\x01\0", "exports nothing"),
