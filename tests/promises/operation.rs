@@ -207,6 +207,8 @@ const EVENTS: [(&str, &[&str]); 16] = [
 fn every_event_of_the_design_is_a_line_of_json_with_its_fields() {
     let rig = Rig::new();
     rig.edit("log_level = \"info\"", "log_level = \"debug\"");
+    // The formatter misbehaves for the group of this name.
+    rig.edit("name = \"desk\"", "name = \"trouble\"");
     rig.edit(
         "formatter = \"limit-fill\"",
         "formatter = \"hostile-formatter\"",

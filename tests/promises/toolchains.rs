@@ -150,6 +150,10 @@ fn law_15_python_and_javascript_take_over_from_each_other_while_the_daemon_runs(
     rig.put_plugin("one-line.wasm", &javascript_formatter);
     rig.edit("strategy = \"max-count\"", "strategy = \"typical-count\"");
     rig.edit("formatter = \"limit-fill\"", "formatter = \"one-line\"");
+    let limits = "limits = { memory = \"128MiB\", time = \"5s\", fuel = 2000000000 }";
+    rig.append(&format!(
+        "[plugin.typical-count]\n{limits}\n[plugin.one-line]\n{limits}\n"
+    ));
     let daemon = rig.start_ready();
     let main = [1, 2, 3].map(|slot| rig.place("main", slot));
     let mirror = [1, 2, 3].map(|slot| rig.place("mirror", slot));
