@@ -4,12 +4,16 @@
 //! The commands are the README's own: a line that is changed there is run here as it stands. What is
 //! installed (Python and npm packages, versions pinned by the templates) goes under the target folder.
 
-use crate::rig::{Rig, SYMBOL, eventually, so};
+use crate::rig::{Rig, SYMBOL, eventually_within, so};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// Twice what compiling the largest component took on two busy cores.
+const COMPILED_WITHIN: Duration = Duration::from_secs(180);
 
 const README: &str = include_str!("../../plugins/README.md");
 
@@ -115,7 +119,8 @@ fn walk(language: &str) {
     desk.shell(walkthrough(language), &rig.plugin_file(""));
     rig.append("[plugin.my-strategy]\nsettings = { follow = \"main\" }\nlimits = { memory = \"128MiB\", time = \"5s\", fuel = 2000000000 }\n");
     rig.edit("strategy = \"max-count\"", "strategy = \"my-strategy\"");
-    eventually("the new strategy is in use", || {
+    // A component with an interpreter in it takes the compiler's child some ten to forty seconds.
+    eventually_within(COMPILED_WITHIN, "the new strategy is in use", || {
         let used = daemon.json("/plugins");
         let in_use = used["plugins"].as_array().is_some_and(|plugins| {
             plugins
@@ -189,10 +194,11 @@ fn a_formatter_in_javascript() {
 fn recorded_run() -> Rig {
     let rig = Rig::new();
     let mut daemon = rig.start_ready();
-    rig.fill(&rig.place("main", 1));
-    rig.fill(&rig.place("main", 2));
-    rig.fill(&rig.place("mirror", 1));
-    rig.wait_for("fill", 3);
+    // One after the other, so that each is a question of its own.
+    for (told, (account, slot)) in [("main", 1), ("main", 2), ("mirror", 1)].iter().enumerate() {
+        rig.fill(&rig.place(account, *slot));
+        rig.wait_for("fill", told + 1);
+    }
     assert!(daemon.stop().success());
     rig
 }

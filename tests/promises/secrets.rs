@@ -32,19 +32,26 @@ const CANARIES: [&str; 14] = [
 fn with_echoing_messengers(rig: &Rig) -> Messengers {
     let messengers = Messengers::start(rig);
     messengers.configure(rig, "");
-    let echo = format!(
-        "no {DISCORD_TOKEN} {SLACK_KEY} {SLACK_TOKEN} {NTFY_TOKEN} {NTFY_TOPIC} at /api/webhooks/1/{DISCORD_TOKEN}"
-    );
-    for faults in [
-        messengers.discord.faults(),
-        messengers.slack.faults(),
-        messengers.slack_hook.faults(),
-        messengers.ntfy.faults(),
-    ] {
+    let echoes = [
+        (
+            messengers.discord.faults(),
+            format!("no {DISCORD_TOKEN} at /api/webhooks/1/{DISCORD_TOKEN}"),
+        ),
+        (messengers.slack.faults(), format!("no {SLACK_TOKEN}")),
+        (
+            messengers.slack_hook.faults(),
+            format!("no {SLACK_KEY} at /services/{SLACK_KEY}"),
+        ),
+        (
+            messengers.ntfy.faults(),
+            format!("no {NTFY_TOKEN} for {NTFY_TOPIC}"),
+        ),
+    ];
+    for (faults, echo) in &echoes {
         // The first message is refused in two ways, the second is gone for good.
-        faults.add(Match::any(), Fault::status(500, &echo), 1);
+        faults.add(Match::any(), Fault::status(500, echo), 1);
         faults.add(Match::any(), Fault::DropConnection, 1);
-        faults.add(Match::any().after(1), Fault::status(400, &echo), 2);
+        faults.add(Match::any().after(1), Fault::status(400, echo), 2);
     }
     for (to, code) in [("MAIL", 451), ("RCPT", 550)] {
         messengers.mail.fault(SmtpFault::Reply {

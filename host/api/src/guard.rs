@@ -79,7 +79,6 @@ impl Guard {
     fn refusal(&self, request: &Request) -> Option<Refusal> {
         self.wrong_host(request)
             .or_else(|| self.no_token(request))
-            .or_else(|| self.not_meant(request))
             .or_else(|| self.large_body(request.headers()))
     }
 
@@ -124,10 +123,6 @@ impl Guard {
     /// What is done rather than read must be meant: asked by a page of this server or by no page at
     /// all, and with a header that a form or an image of another page cannot send.
     fn not_meant(&self, request: &Request) -> Option<Refusal> {
-        // Every endpoint that acts is a POST; a method that no endpoint has is answered as such.
-        if request.method() != Method::POST {
-            return None;
-        }
         let headers = request.headers();
         let (error, remedy) = if !is_own_page(headers, self.token_digest.is_some()) {
             (
@@ -231,6 +226,14 @@ fn is_port(text: &str) -> bool {
         || text
             .strip_prefix(':')
             .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What a request to an endpoint that acts passes in addition, once its method is known to be right.
+pub(crate) async fn meant(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.not_meant(&request) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
+    }
 }
 
 /// The guard as a layer around every endpoint.

@@ -9,7 +9,7 @@ mod plugin;
 
 use crate::answer::{Refusal, typed};
 use crate::endpoint::{Endpoint, act, question, text, wellness};
-use crate::guard::{Guard, Refused, guard};
+use crate::guard::{Guard, Refused, guard, meant};
 use crate::limits::Limits;
 use crate::stream::{Listeners, listen};
 use crate::{ApiState, dashboard, openapi};
@@ -189,7 +189,13 @@ pub(crate) fn router(
     };
     let mut router = Router::new();
     for endpoint in endpoints {
-        router = router.route(endpoint.path, endpoint.route);
+        let route = if endpoint.method == Method::POST {
+            let meant = middleware::from_fn_with_state(rules.clone(), meant);
+            endpoint.route.route_layer(meant)
+        } else {
+            endpoint.route
+        };
+        router = router.route(endpoint.path, route);
     }
     let router = router
         .fallback(nowhere)
